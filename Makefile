@@ -1,0 +1,47 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each makes its own virtual
+# environment and installs what it needs; see CONTRIBUTING.md for the finer targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.figwatch-ready
+PACKAGES := cli streams connectors validators demo
+SOURCES  := $(PACKAGES) tests benchmarks
+
+.PHONY: demo test lint types unit e2e bench wheel clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "figwatch needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/figwatch demo
+
+test: lint types unit e2e
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+# mypy reads files, not import hooks: give it the layout that the wheel installs.
+types: $(READY)
+	@rm -rf build/types && mkdir -p build/types/figwatch
+	@for p in $(PACKAGES); do ln -s ../../../$$p build/types/figwatch/$$p; done
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p figwatch
+
+unit: $(READY)
+	$(BIN)/pytest -q --ignore=tests/e2e
+
+e2e: $(READY)
+	$(BIN)/pytest -q tests/e2e
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+wheel: $(READY)
+	$(BIN)/python -m build
+
+clean:
+	rm -rf build dist $(VENV)

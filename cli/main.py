@@ -1,0 +1,5 @@
+"""The `figwatch` command."""
+
+
+def main() -> None:
+    """Run the command line."""
