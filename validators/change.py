@@ -1,0 +1,215 @@
+"""The words that travel from the decoder to the judge: one Struct for each fact of a change stream.
+
+Every record here is a frozen msgspec Struct with a compact array form, because the same values go
+through `<app>-changes` (see `encode` and `decode_record`), through a replay and through the
+simulator. Times are microseconds since the epoch. `figwatch.validators.judge` consumes them.
+"""
+
+import enum
+from typing import TypeAlias
+
+import msgspec
+
+
+class Side(enum.IntEnum):
+    """The part a system plays in a pair."""
+
+    SOURCE = 0
+    """Owns the data now."""
+    TARGET = 1
+    """Must follow."""
+
+
+class Op(enum.IntEnum):
+    """What happened to a row."""
+
+    CREATE = 0
+    """Debezium `c`: the row did not exist before."""
+    UPDATE = 1
+    """Debezium `u`, or an upsert of unknown kind from a flattened stream."""
+    DELETE = 2
+    """Debezium `d`."""
+    READ = 3
+    """Debezium `r`: read by a snapshot, its time is no commit time."""
+    TOMBSTONE = 4
+    """A null value: nothing after a delete, a delete when it stands alone."""
+
+
+class Snapshot(enum.IntEnum):
+    """Where a row event came from."""
+
+    NONE = 0
+    """The log: a real commit."""
+    ROW = 1
+    """An initial or blocking snapshot."""
+    LAST = 2
+    """The last row of such a snapshot: the connector streams from here."""
+    INCREMENTAL = 3
+    """A window of an incremental snapshot, in order with the log for its key."""
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True, tag=0, gc=False):
+    """One row event of one pair, reduced to what the verdict needs; it carries no row values.
+
+    `fingerprint` is 16 bytes, or None when the row does not exist after the event. It is the hash
+    of the short canonical values plus (mod 2**128) one digest for each long value. The digests of
+    the long values stand in `carried`, so that the judge can complete a later event in which such
+    a column is unknown (unchanged TOAST): there `unknown` names the columns and `fingerprint` is
+    the sum without them. `sketch` has two bytes for each mapped column, in order.
+
+    `position` orders the events of ONE KEY in the database's own log and is None where the record
+    has none (incremental snapshots, flattened records): PostgreSQL (lsn, 0 for `d` else 1),
+    MySQL (file number, pos, row, 0 or 1). `tx` identifies the transaction, when known.
+    `moved` is the other key of a primary-key change: the new one on the delete, the old one on
+    the create.
+    """
+
+    pair: str
+    side: Side
+    key: bytes
+    op: Op
+    fingerprint: bytes | None
+    sketch: bytes
+    commit_us: int
+    position: tuple[int, ...] | None
+    tx: int | None
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+    snapshot: Snapshot = Snapshot.NONE
+    unknown: tuple[int, ...] = ()
+    carried: tuple[tuple[int, bytes], ...] = ()
+    moved: bytes | None = None
+
+
+class Truncate(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
+    """The whole table of one side was emptied."""
+
+    pair: str
+    side: Side
+    commit_us: int
+    position: tuple[int, ...] | None
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+
+
+class Malformed(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
+    """A record that could not be decoded. `key` is the canonical key where it could be read.
+
+    `reason` is a stable word for metrics (few values); `detail` is for people and holds no values.
+    """
+
+    pair: str | None
+    side: Side
+    key: bytes | None
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
+    """Offsets from `first` to `end` (exclusive) of a raw partition no longer exist."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+
+class SnapshotSpan(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The snapshot rows seen in one stretch of a raw partition (not incremental ones)."""
+
+    first_offset: int
+    last_offset: int
+    commit_us: int
+    """Commit time on its first row; the rows of one snapshot share it."""
+    finished: bool
+    """Its `last` row was seen, or a log event after it."""
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
+    """Behind the data it covers: how far a raw partition has been consumed, and what that proves.
+
+    `start_offset` is the first offset this stretch covers, so that a reader knows where reading
+    began. `commit_us` is the greatest commit time of a log event in the stretch (None: no such
+    event). `streaming` says that a log event was seen in it.
+    """
+
+    topic: str
+    partition: int
+    start_offset: int
+    next_offset: int
+    commit_us: int | None
+    streaming: bool
+    snapshot: SnapshotSpan | None = None
+
+
+class Barrier(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
+    """A heartbeat: once consumption of the partition passes `end_offset`, its watermark is
+    `commit_us`. `end_offset` was asked for after the heartbeat had been read.
+    """
+
+    topic: str
+    partition: int
+    end_offset: int
+    commit_us: int
+
+
+class Moved(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):
+    """Long values carried from the old key of a primary-key change to the new one."""
+
+    pair: str
+    side: Side
+    key: bytes
+    position: tuple[int, ...] | None
+    commit_us: int
+    carried: tuple[tuple[int, bytes], ...]
+    sketch: bytes
+    topic: str
+    partition: int
+    offset: int
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
+    """One look at the replicator: committed offset, THEN end offset, then the time of the answer.
+
+    `committed` is the offset it will read next, None where no group is configured or it has
+    committed nothing.
+    """
+
+    topic: str
+    partition: int
+    committed: int | None
+    end_offset: int
+    requested_us: int
+    answered_us: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
+    """A connector's sign of life. `exact`: a captured heartbeat row, whose commit time proves
+    itself; otherwise the connector's clock, which proves only that time minus a grace.
+    """
+
+    side: str
+    commit_us: int
+    exact: bool
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+
+
+Record: TypeAlias = Change | Truncate | Malformed | Gap | Mark | Barrier | Moved
+"""What travels in `<app>-changes`."""
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Record)
+
+encode = _ENCODER.encode
+decode_record = _DECODER.decode
