@@ -1,54 +1,218 @@
 """`figwatch.yaml` as typed values: unknown fields are errors, secrets are references.
 
-The loader with lines and fixes is `figwatch.connectors.config_file`; the mapping of columns is
-compiled by `figwatch.validators.mapping`.
+The loader with lines and fixes is `figwatch.connectors.config_file`, the rules that span several
+fields are in `figwatch.connectors.config_rules`; the mapping of columns is compiled by
+`figwatch.validators.mapping`.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from figwatch.connectors.config_base import Section
 from figwatch.connectors.config_columns import ColumnConfig
+from figwatch.connectors.config_limits import (
+    DoctorConfig,
+    GatesConfig,
+    LimitsConfig,
+    WorkerConfig,
+)
+from figwatch.connectors.config_rules import RULE_ERROR, broken_rules
+from figwatch.connectors.secret import Secret
+
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class KafkaConfig(Section):
+    """The Kafka cluster with the change streams; figwatch's own topics live there too."""
+
+    bootstrap_servers: str = Field(min_length=1)
+    """host:port, several separated by commas."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the connection is protected."""
+
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How figwatch signs in, where the protocol starts with SASL."""
+
+    sasl_username: str | None = None
+    """User name for SASL."""
+
+    sasl_password: Secret | None = None
+    """Password for SASL: `env:NAME` or `file:PATH`."""
+
+    ssl_ca_file: str | None = None
+    """Certificate authority of the brokers, PEM; the system's when left out."""
+
+    ssl_certificate_file: str | None = None
+    """figwatch's own certificate, PEM, where brokers demand one."""
+
+    ssl_key_file: str | None = None
+    """Private key of that certificate, PEM."""
 
 
-class KafkaConfig(_Model):
-    bootstrap_servers: str
+class SideConfig(Section):
+    """One of the two systems: its change stream and, where wanted, its database."""
 
+    topic_prefix: str = Field(min_length=1)
+    """Debezium's `topic.prefix` of this side's connector."""
 
-class SideConfig(_Model):
-    topic_prefix: str
     heartbeat_topic: str | None = None
+    """Topic of plain heartbeats, `__debezium-heartbeat.<prefix>` by default in Debezium."""
+
     heartbeat_table: str | None = None
+    """Table whose rows `heartbeat.action.query` writes. They carry the database's own commit time
+    and prove more than plain heartbeats; wanted above all on the target's side."""
+
     heartbeat_grace_seconds: float = Field(default=10.0, ge=0)
+    """How far a plain heartbeat may run ahead of the log."""
+
+    allowed_disorder_seconds: float = Field(default=0.01, ge=0)
+    """How far commit times may fall back along one partition of the log."""
+
     clock_skew_seconds: float = Field(default=0.0, ge=0)
+    """Bound on the difference of this database's clock and figwatch's."""
+
+    offset_gaps: Literal["suspect", "ignore"] = "suspect"
+    """What missing offsets in a raw topic mean: lost records (`suspect`, their keys become
+    unknown), or nothing (`ignore`: the connector writes transactions, whose markers take
+    offsets)."""
+
     format: Literal["auto", "json", "avro"] = "auto"
+    """Encoding of the records; `auto` recognises it record by record."""
+
     schema_registry: str | None = None
+    """URL of the schema registry, where records are Avro."""
+
+    schema_registry_user: str | None = None
+    """User name at the registry, where it demands one."""
+
+    schema_registry_password: Secret | None = None
+    """Password, or a bearer token when there is no user: `env:NAME` or `file:PATH`."""
+
     consumer_group: str | None = None
-    database: str | None = None
+    """Consumer group of the replicator that reads this side's topics or, on the side that
+    follows, of the service that applies them. With it a divergence is proved by the group's
+    committed offsets, without it only by time."""
+
+    database: Secret | None = None
+    """Data source name of the database, `env:NAME` or `file:PATH`: for `doctor`,
+    `init --from-database` and the sweep."""
+
+    connect: str | None = None
+    """URL of the Kafka Connect cluster that runs this side's connector: for `doctor`."""
+
+    connector: str | None = None
+    """Name of that connector; found by its `topic.prefix` when left out."""
 
 
-class PairConfig(_Model):
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
-    source: str
-    target: str
-    key: dict[str, str | ColumnConfig]
-    columns: dict[str, str | ColumnConfig] = {}
+class PairConfig(Section):
+    """One table of the source side, compared with one table of the target side."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    """Name of the pair in commands, metrics and reports."""
+
+    source: str = Field(min_length=1)
+    """Table on the side that owns the data, with its schema: `public.inventory`."""
+
+    target: str = Field(min_length=1)
+    """Table on the side that must follow."""
+
+    source_topics: list[str] = Field(default=[])
+    """Topics of the source table; `<topic_prefix>.<source>` when left out. Several where
+    partitions of the table or a router write to several."""
+
+    target_topics: list[str] = Field(default=[])
+    """Topics of the target table, likewise."""
+
+    key: dict[str, str | ColumnConfig] = Field(min_length=1)
+    """Key columns: source column to target column (`item_id: sku`), or to a mapping with a type."""
+
+    columns: dict[str, str | ColumnConfig] = Field(default={})
+    """Columns that are compared, likewise. A column that is not named is not compared."""
 
 
-class ObjectiveConfig(_Model):
+class ObjectiveConfig(Section):
+    """How fast the target must follow."""
+
     convergence_seconds: float = Field(default=1.0, gt=0)
+    """A source change should show on the target within this time."""
+
     give_up_seconds: float = Field(default=60.0, gt=0)
+    """Without a consumer group: age from which a change that does not show is called divergent."""
 
 
-class Config(_Model):
-    migration: str
+class Config(Section):
+    """figwatch.yaml: one migration."""
+
+    migration: str = Field(pattern=NAME_PATTERN)
+    """Name of the migration; figwatch's own topics are called `figwatch-<migration>-...`."""
+
     kafka: KafkaConfig
-    sides: dict[str, SideConfig]
+    """The Kafka cluster."""
+
+    sides: dict[str, SideConfig] = Field(min_length=2, max_length=2)
+    """The two systems, by name."""
+
     authority: str
+    """Name of the side that owns the data now; the other one must follow."""
+
     pairs: list[PairConfig] = Field(min_length=1)
+    """What is compared with what."""
+
     objective: ObjectiveConfig = ObjectiveConfig()
+    """How fast the target must follow."""
+
     ring_size: int = Field(default=8, ge=2, le=64)
+    """Versions of a key that are kept on the source's side."""
+
+    worker: WorkerConfig = WorkerConfig()
+    """How `figwatch run` works."""
+
+    gates: GatesConfig = GatesConfig()
+    """Exit criteria of the stages."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """Bounds of the commands."""
+
+    doctor: DoctorConfig = DoctorConfig()
+    """From where on `doctor` calls something a problem."""
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        broken = broken_rules(self)
+        if broken:
+            raise PydanticCustomError(
+                RULE_ERROR, "{text}", {"text": broken[0].cause, "broken": broken}
+            )
+        return self
+
+    @property
+    def app(self) -> str:
+        """Prefix of figwatch's own topics and its consumer groups."""
+        return f"figwatch-{self.migration}"
+
+    @property
+    def source_side(self) -> str:
+        """Name of the side that owns the data."""
+        return self.authority
+
+    @property
+    def target_side(self) -> str:
+        """Name of the side that must follow."""
+        return next(name for name in self.sides if name != self.authority)
+
+    def pair(self, name: str) -> PairConfig | None:
+        """The pair of that name."""
+        return next((pair for pair in self.pairs if pair.name == name), None)
+
+    def source_topics(self, pair: PairConfig) -> list[str]:
+        """Raw topics that carry the source table of a pair."""
+        prefix = self.sides[self.source_side].topic_prefix
+        return pair.source_topics or [f"{prefix}.{pair.source}"]
+
+    def target_topics(self, pair: PairConfig) -> list[str]:
+        """Raw topics that carry the target table of a pair."""
+        prefix = self.sides[self.target_side].topic_prefix
+        return pair.target_topics or [f"{prefix}.{pair.target}"]

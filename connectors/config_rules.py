@@ -1,0 +1,118 @@
+"""The rules of the configuration that span several fields.
+
+Called when a `figwatch.connectors.config.Config` is made, from whatever source, so that an
+impossible one never exists; the loader turns each broken rule into a place in the file.
+"""
+
+import dataclasses
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from figwatch.connectors.config import Config
+
+RULE_ERROR = "figwatch_rule"
+
+
+@dataclasses.dataclass(frozen=True)
+class BrokenRule:
+    """A rule that does not hold. `path` leads to the field: ("pairs", 1, "name")."""
+
+    path: tuple[str | int, ...]
+    code: str
+    cause: str
+    fix: str
+
+
+def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
+    """Every rule that this configuration breaks."""
+    return (
+        *_unknown_authority(config),
+        *_repeated_pairs(config),
+        *_compared_with_itself(config),
+        *_impatient(config),
+        *_incomplete_credentials(config),
+    )
+
+
+def closest(word: str, words: "list[str]") -> str:
+    """The guess that is meant by a misspelt word, as the start of a fix; "" without one."""
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`? " if near else ""
+
+
+def _unknown_authority(config: "Config") -> list[BrokenRule]:
+    names = list(config.sides)
+    if config.authority in names:
+        return []
+    guess = closest(config.authority, names)
+    return [
+        BrokenRule(
+            ("authority",),
+            "config.unknown-side",
+            f"`{config.authority}` is not a side",
+            f"{guess}the sides are {' and '.join(names)}",
+        )
+    ]
+
+
+def _repeated_pairs(config: "Config") -> list[BrokenRule]:
+    first: dict[str, int] = {}
+    broken = []
+    for index, pair in enumerate(config.pairs):
+        if first.setdefault(pair.name, index) != index:
+            broken.append(
+                BrokenRule(
+                    ("pairs", index, "name"),
+                    "config.duplicate-pair",
+                    f"pair {first[pair.name] + 1} is called `{pair.name}` too",
+                    "give each pair a name of its own",
+                )
+            )
+    return broken
+
+
+def _compared_with_itself(config: "Config") -> list[BrokenRule]:
+    if config.authority not in config.sides:
+        return []
+    return [
+        BrokenRule(
+            ("pairs", index, "target"),
+            "config.same-topic",
+            "source and target are the same topic, so that every row would agree with itself",
+            "give the two sides their own topic_prefix, or name the topics of each",
+        )
+        for index, pair in enumerate(config.pairs)
+        if set(config.source_topics(pair)) & set(config.target_topics(pair))
+    ]
+
+
+def _impatient(config: "Config") -> list[BrokenRule]:
+    objective = config.objective
+    if objective.give_up_seconds >= objective.convergence_seconds:
+        return []
+    return [
+        BrokenRule(
+            ("objective", "give_up_seconds"),
+            "config.give-up-too-early",
+            f"give_up_seconds ({objective.give_up_seconds:g}) is shorter than "
+            f"convergence_seconds ({objective.convergence_seconds:g})",
+            "make it several times the objective",
+        )
+    ]
+
+
+def _incomplete_credentials(config: "Config") -> list[BrokenRule]:
+    kafka = config.kafka
+    if not kafka.security_protocol.startswith("SASL"):
+        return []
+    return [
+        BrokenRule(
+            ("kafka", "security_protocol"),
+            "config.sasl-incomplete",
+            f"{kafka.security_protocol} needs {field}",
+            f"add kafka.{field}",
+        )
+        for field in ("sasl_username", "sasl_password")
+        if getattr(kafka, field) is None
+    ]
