@@ -205,7 +205,16 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):
     append_us: int
 
 
-Record: TypeAlias = Change | Truncate | Malformed | Gap | Mark | Barrier | Moved
+class Topology(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
+    """How many partitions a raw topic has. No watermark exists before this is known, and it must
+    come before the first data of a partition that was added.
+    """
+
+    topic: str
+    partitions: int
+
+
+Record: TypeAlias = Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology
 """What travels in `<app>-changes`."""
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -1,0 +1,40 @@
+"""Findings: what is or was divergent, as told to `<app>-findings`, `figwatch findings` and replay."""
+
+import msgspec
+
+FINDING_VERSION = 1
+
+
+class Finding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One divergence of one key. `opened_us` with pair and key names it for good: later records
+    of the same finding (changed, resolved) replace it. Holds no row values but the key's.
+    """
+
+    pair: str
+    key: bytes
+    """Canonical key bytes; the decoder turns them into source column names and values."""
+    detected_us: int
+    kind: str
+    """`missing`, `extra`, `stale` or `value_mismatch`."""
+    columns: tuple[str, ...]
+    since_us: int
+    resolved_us: int | None
+    evidence: str
+    """`fence`, `history`, `timeout` or `sweep`."""
+    incomplete_history: bool = False
+    changed_us: int = 0
+    """Last time that kind or columns changed (0: never)."""
+    void: bool = False
+    """Withdrawn: what it rested on was found not to hold. `resolved_us` says when."""
+    version: int = FINDING_VERSION
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+encode_finding = _ENCODER.encode
+decode_finding = msgspec.msgpack.Decoder(Finding).decode
+
+
+def finding_id(finding: Finding) -> bytes:
+    """Key of the compacted findings topic."""
+    return b"\0".join((finding.pair.encode(), str(finding.detected_us).encode(), finding.key))

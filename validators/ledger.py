@@ -1,0 +1,345 @@
+"""Judgements turned into counts, samples and findings; the books of one judge.
+
+`figwatch.validators.summary` is how they leave; `figwatch.validators.finding` what a finding says.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from figwatch.validators.change import Change, Malformed, Op, Side, Snapshot
+from figwatch.validators.columns import differing_columns
+from figwatch.validators.convergence import Quantiles
+from figwatch.validators.finding import Finding
+from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
+from figwatch.validators.pair import Pair
+from figwatch.validators.state import Entry, KeyState, OpenFinding, Source
+from figwatch.validators.stream import Stream
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+
+_OP_LETTER = {
+    Op.CREATE: "c",
+    Op.UPDATE: "u",
+    Op.DELETE: "d",
+    Op.READ: "r",
+    Op.TOMBSTONE: "tombstone",
+}
+
+
+class PairBooks(msgspec.Struct, array_like=True, gc=False):
+    """Running counts of one pair that survive a restart (gauges are recounted)."""
+
+    convergence: Quantiles
+    capture: dict[str, Quantiles]
+    changes: dict[str, int]
+    duplicates: dict[str, int]
+    findings_total: dict[str, int]
+    alarms: dict[str, int]
+    transient: int = 0
+
+
+class LedgerState(msgspec.Struct, array_like=True, gc=False):
+    """The part of the books that is kept in the changelog."""
+
+    pairs: dict[str, PairBooks]
+    malformed: dict[str, int]
+    duplicates: int = 0
+    last_malformed: tuple[str, int, int] = ("", 0, -1)
+    last_duplicate: tuple[str, int, int] = ("", 0, -1)
+
+
+class Ledger:
+    """Counts, samples and findings of one judge."""
+
+    def __init__(self, pairs: Mapping[str, Pair], partition: int) -> None:
+        self.state = LedgerState(pairs={}, malformed={})
+        self.newly_demoted: set[str] = set()
+        self._pairs = pairs
+        self._partition = partition
+        self._verdicts = {name: dict.fromkeys(Verdict, 0) for name in pairs}
+        self._reasons: dict[str, dict[int, int]] = {name: {} for name in pairs}
+        self._open: dict[str, dict[int, int]] = {name: {} for name in pairs}
+        self._out: list[Finding] = []
+
+    def books(self, pair: Pair) -> PairBooks:
+        """Return the books of a pair, opened on first use."""
+        name = pair.rules.name
+        if name not in self.state.pairs:
+            self.state.pairs[name] = PairBooks(
+                Quantiles(), {"source": Quantiles(), "target": Quantiles()}, {}, {}, {}, {}
+            )
+        return self.state.pairs[name]
+
+    # -- events -------------------------------------------------------------------------------
+
+    def counted(self, pair: Pair, change: Change) -> None:
+        """Count an applied row event and its capture latency."""
+        books = self.books(pair)
+        side = change.side.name.lower()
+        _count(books.changes, f"{side}:{_OP_LETTER[change.op]}")
+        if change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE:
+            latency_us = change.append_us - change.commit_us
+            books.capture[side].add(latency_us, pair.rules.objective_us)
+
+    def duplicate(self, pair: Pair, change: Change) -> None:
+        """Count a re-emitted row event, once however many pairs it feeds."""
+        _count(self.books(pair).duplicates, change.side.name.lower())
+        where = (change.topic, change.partition, change.offset)
+        if where != self.state.last_duplicate:
+            self.state.last_duplicate = where
+            self.state.duplicates += 1
+
+    def malformed(self, bad: Malformed) -> None:
+        """Count an undecodable record once; one with no key comes to every internal partition."""
+        where = (bad.topic, bad.partition, bad.offset)
+        if where == self.state.last_malformed or (bad.key is None and self._partition != 0):
+            return
+        self.state.last_malformed = where
+        _count(self.state.malformed, f"{bad.side.name.lower()}:{bad.reason}")
+
+    def converged(self, pair: Pair, samples_us: list[int]) -> None:
+        """Take convergence samples."""
+        if samples_us:
+            sketch = self.books(pair).convergence
+            for sample_us in samples_us:
+                sketch.add(sample_us, pair.rules.objective_us)
+
+    def alarm(self, pair: Pair, name: str) -> None:
+        """Count an assumption found broken."""
+        _count(self.books(pair).alarms, name)
+
+    # -- judgements ---------------------------------------------------------------------------
+
+    def settle(
+        self, pair: Pair, key: bytes, state: KeyState, judgement: Judgement, now_us: int
+    ) -> None:
+        """Book the newest judgement of a key: verdict counts, findings, transients."""
+        verdict = judgement.verdict
+        if verdict is Verdict.DIVERGENT:
+            self._open_or_change(pair, key, state, judgement, now_us)
+        elif state.finding is not None and verdict is not Verdict.UNKNOWN:
+            if verdict is Verdict.CONSISTENT or _target_moved(state):
+                self._resolve(pair, key, state, now_us)
+            else:
+                verdict = Verdict.DIVERGENT  # proved before; waiting does not mend it
+        if verdict is Verdict.CONSISTENT and state.foreign and state.finding is None:
+            self.books(pair).transient += 1
+        state.foreign = judgement.rule.startswith("foreign_value_") and state.finding is None
+        state.since_us = judgement.since_us
+        self._recount(pair, state, verdict, judgement.reason)
+        if verdict is Verdict.CONSISTENT:
+            _rest(state)
+
+    def _recount(self, pair: Pair, state: KeyState, verdict: Verdict, reason: Reason) -> None:
+        name = pair.rules.name
+        if state.verdict >= 0:
+            self._verdicts[name][Verdict(state.verdict)] -= 1
+        if state.reason:
+            self._reasons[name][state.reason] -= 1
+        state.verdict, state.reason = verdict, reason
+        self._verdicts[name][verdict] += 1
+        if reason:
+            self._reasons[name][reason] = self._reasons[name].get(reason, 0) + 1
+
+    def _open_or_change(
+        self, pair: Pair, key: bytes, state: KeyState, judgement: Judgement, now_us: int
+    ) -> None:
+        kind = judgement.kind if judgement.kind is not None else Kind.VALUE_MISMATCH
+        evidence = judgement.evidence if judgement.evidence is not None else Evidence.TIMEOUT
+        columns = _columns(state, pair, kind)
+        name, finding = pair.rules.name, state.finding
+        if finding is None:
+            state.finding = OpenFinding(
+                kind, columns, judgement.since_us, now_us, evidence,
+                judgement.incomplete_history, judgement.reading_us, judgement.committed,
+            )  # fmt: skip
+            _count(self.books(pair).findings_total, kind.name.lower())
+            self._open[name][kind] = self._open[name].get(kind, 0) + 1
+            self._emit(pair, key, state.finding)
+        elif finding.kind != kind or finding.columns != columns:
+            self._open[name][finding.kind] -= 1
+            self._open[name][kind] = self._open[name].get(kind, 0) + 1
+            finding.kind, finding.columns = kind, columns
+            self._emit(pair, key, finding, changed_us=now_us)
+
+    def _resolve(self, pair: Pair, key: bytes, state: KeyState, now_us: int) -> None:
+        finding = state.finding
+        if finding is None:
+            return
+        self._open[pair.rules.name][finding.kind] -= 1
+        state.finding = None
+        self._emit(pair, key, finding, resolved_us=now_us)
+        if _committed_too_early(state, finding, pair):
+            self.alarm(pair, "fence_healed_late")
+            if not pair.demoted:
+                pair.demoted = True
+                self.newly_demoted.add(pair.rules.name)
+
+    def withdraw(self, pair: Pair, key: bytes, state: KeyState, now_us: int) -> None:
+        """Void an open finding: what it rested on was found not to hold."""
+        finding = state.finding
+        if finding is None:
+            return
+        self._open[pair.rules.name][finding.kind] -= 1
+        state.finding = None
+        self._emit(pair, key, finding, resolved_us=now_us, void=True)
+
+    def _emit(
+        self, pair: Pair, key: bytes, finding: OpenFinding, *,
+        resolved_us: int | None = None, changed_us: int = 0, void: bool = False,
+    ) -> None:  # fmt: skip
+        names = pair.rules.columns
+        self._out.append(
+            Finding(
+                pair=pair.rules.name,
+                key=key[key.index(b"\0") + 1 :],
+                detected_us=finding.detected_us,
+                kind=Kind(finding.kind).name.lower(),
+                columns=tuple(names[i] for i in finding.columns if i < len(names)),
+                since_us=finding.since_us,
+                resolved_us=resolved_us,
+                evidence=Evidence(finding.evidence).name.lower(),
+                incomplete_history=finding.incomplete_history,
+                changed_us=changed_us,
+                void=void,
+            )
+        )
+
+    def take_findings(self) -> list[Finding]:
+        """Findings opened, changed or resolved since the last call."""
+        out, self._out = self._out, []
+        return out
+
+    def restored(self, pair: Pair, state: KeyState) -> None:
+        """Count a key read back from the changelog."""
+        name = pair.rules.name
+        if state.verdict >= 0:
+            self._verdicts[name][Verdict(state.verdict)] += 1
+        if state.reason:
+            self._reasons[name][state.reason] = self._reasons[name].get(state.reason, 0) + 1
+        if state.finding is not None:
+            kind = state.finding.kind
+            self._open[name][kind] = self._open[name].get(kind, 0) + 1
+
+    # -- summary ------------------------------------------------------------------------------
+
+    def summary(
+        self, unsettled: Iterable[tuple[Pair, KeyState]], streams: list[Stream], now_us: int,
+        worker: str,
+    ) -> Summary:  # fmt: skip
+        """Everything that `status`, the gate and the metrics need of this partition."""
+        pairs = {name: self._pair_summary(pair) for name, pair in self._pairs.items()}
+        for pair, state in unsettled:
+            _add_unsettled(pairs[pair.rules.name], pair, state)
+        return Summary(
+            partition=self._partition,
+            as_of_us=now_us,
+            worker=worker,
+            malformed=dict(self.state.malformed),
+            duplicates=self.state.duplicates,
+            pairs=pairs,
+            streams=[_stream_summary(s) for s in streams],
+        )
+
+    def _pair_summary(self, pair: Pair) -> PairSummary:
+        name, books = pair.rules.name, self.books(pair)
+        source_us, target_us = pair.watermarks
+        return PairSummary(
+            keys={v.name.lower(): n for v, n in self._verdicts[name].items()},
+            unknown={Reason(r).name.lower(): n for r, n in self._reasons[name].items() if n},
+            open_findings={Kind(k).name.lower(): n for k, n in self._open[name].items() if n},
+            findings_total=dict(books.findings_total),
+            convergence=books.convergence,
+            unshown=0,
+            oldest_unshown_us=0,
+            capture=books.capture,
+            changes=dict(books.changes),
+            duplicates=dict(books.duplicates),
+            source_watermark_us=source_us,
+            target_watermark_us=target_us,
+            verified_through_us=min(source_us, target_us),
+            transient=books.transient,
+            alarms=dict(books.alarms),
+            demoted=pair.demoted,
+        )
+
+
+def _count(counts: dict[str, int], name: str) -> None:
+    counts[name] = counts.get(name, 0) + 1
+
+
+def _target_moved(state: KeyState) -> bool:
+    """Whether the target's value was read after the finding was made: no longer the same one."""
+    target, finding = state.target, state.finding
+    return target is not None and finding is not None and target.read_us > finding.detected_us
+
+
+def _columns(state: KeyState, pair: Pair, kind: Kind) -> tuple[int, ...]:
+    """Columns in which the target differs from the newest version that the replicator is done
+    with; from the newest of all where that cannot be told. None for a row that is not there.
+    """
+    source, target = state.source, state.target
+    if kind in (Kind.MISSING, Kind.EXTRA) or source is None or target is None:
+        return ()
+    entry = _newest_done(source, state, pair)
+    return differing_columns(entry.sketch, target.sketch, entry.unknown + target.unknown)
+
+
+def _newest_done(source: Source, state: KeyState, pair: Pair) -> Entry:
+    for entry in reversed(source.ring):
+        if entry.sketch and pair.done(source, entry, state.target) is not None:
+            return entry
+    return source.ring[-1]
+
+
+def _committed_too_early(state: KeyState, finding: OpenFinding, pair: Pair) -> bool:
+    """Whether a fence's finding healed as if the replicator committed offsets before its write.
+
+    That is: soon after the reading's answer the target showed a version which the reading had
+    said was done with. A repair by people comes later, a later change heals with its own version,
+    and a rewind is seen in the readings.
+    """
+    source, target = state.source, state.target
+    if finding.evidence != Evidence.FENCE or source is None or target is None or not source.ring:
+        return False
+    soon = 0 < target.commit_us - finding.reading_us <= pair.rules.objective_us
+    shown = source.ring[max(source.shown, 0)]
+    same = shown.fingerprint == target.fingerprint and shown.offset < finding.committed
+    return soon and same and not pair.rewound_since(shown.stream, finding.reading_us)
+
+
+def _rest(state: KeyState) -> None:
+    """Drop what only an unsettled key needs: sketches of older versions."""
+    if state.source is not None:
+        for entry in state.source.ring[:-1]:
+            entry.sketch = b"" if not entry.unknown else entry.sketch
+        if state.source.ring:
+            state.source.shown = len(state.source.ring) - 1
+    if state.target is not None:
+        state.target.ahead.clear()
+
+
+def _add_unsettled(summary: PairSummary, pair: Pair, state: KeyState) -> None:
+    source, target_us = state.source, pair.watermarks[Side.TARGET]
+    if source is not None:
+        waiting = [e.commit_us for e in source.ring[source.shown + 1 :] if e.sample]
+        late = [t for t in waiting if target_us - t > pair.rules.objective_us]
+        summary.unshown += len(late)
+        if waiting:
+            oldest = summary.oldest_unshown_us
+            summary.oldest_unshown_us = min(waiting[0], oldest) if oldest else waiting[0]
+    if state.verdict != Verdict.DIVERGENT:
+        judged_us = state.since_us
+        if not judged_us:
+            tracks = [s.track.seen_us for s in (state.source, state.target) if s is not None]
+            judged_us = min(tracks, default=0)
+        summary.verified_through_us = min(summary.verified_through_us, judged_us)
+
+
+def _stream_summary(stream: Stream) -> StreamSummary:
+    kept, latest = stream.kept, stream.latest
+    return StreamSummary(
+        kept.topic, kept.partition, kept.next_offset, kept.watermark_us,
+        kept.taint_reason.name.lower() if kept.taint_reason else "", kept.taint,
+        latest.committed if latest else None, latest.end_offset if latest else None,
+    )  # fmt: skip

@@ -1,0 +1,210 @@
+"""One pair while it is judged: its rules, the streams of both sides, its watermarks.
+
+`figwatch.validators.rules` reads it; `figwatch.validators.judge` keeps it.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from figwatch.validators.change import Reading, Side
+from figwatch.validators.outcome import Reason
+from figwatch.validators.state import Entry, Source, Target, Track
+from figwatch.validators.stream import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class PairRules:
+    """What the configuration says about a pair. Times in microseconds."""
+
+    name: str
+    source_topics: tuple[str, ...]
+    target_topics: tuple[str, ...]
+    columns: tuple[str, ...]
+    """Mapped columns by the source's names, in the order of the sketches."""
+    objective_us: int = 1_000_000
+    give_up_us: int = 60_000_000
+    skew_us: int = 0
+    """Bound between figwatch's clock and the target database's."""
+    source_skew_us: int = 0
+    """The same for the source database."""
+    fenced: bool = False
+    """The target side names the replicator's consumer group."""
+    readings: bool = True
+    """False only in a replay without readings of the source: see `Pair.judged`."""
+    ring_size: int = 8
+    disorder_us: int = 10_000
+    """How far commit times may fall along one raw partition."""
+
+    @property
+    def clocks_us(self) -> int:
+        """Bound between the two databases' clocks: what compares them is widened by it."""
+        return self.skew_us + self.source_skew_us
+
+    def topics(self, side: Side) -> tuple[str, ...]:
+        """Raw topics of one side."""
+        return self.source_topics if side is Side.SOURCE else self.target_topics
+
+
+class Epoch(msgspec.Struct, array_like=True, gc=False):
+    """A snapshot that began after the first state of a side was known."""
+
+    commit_us: int
+    finished: bool = False
+
+
+class Pair:
+    """The live view that the rules ask: J, F, coverage and watermarks."""
+
+    def __init__(self, rules: PairRules, streams: list[Stream]) -> None:
+        self.rules = rules
+        self._all = streams
+        self.streams: tuple[list[Stream], list[Stream]] = ([], [])
+        self.epochs: list[Epoch | None] = [None, None]
+        self.watermarks = [0, 0]
+        self.floor_us = 0
+        """Nothing read before this instant counts as read: the time of the last restore."""
+        self.demoted = False
+        """The replicator was seen to break what F rests on; its fence proves nothing more."""
+        self._ripe: dict[int, Reading | None] = {}
+
+    def refresh(self, expected: dict[str, int]) -> None:
+        """Recompute watermarks and ripe readings after marks, barriers and readings.
+
+        `expected` has the partition count of each raw topic; a side's watermark is 0 while one
+        of its partitions is still unheard of.
+        """
+        for side in Side:
+            streams = self.streams[side]
+            topics = self.rules.topics(side)
+            known = all(topic in expected for topic in topics)
+            heard = known and len(streams) >= sum(expected[topic] for topic in topics)
+            low = min((s.kept.watermark_us for s in streams), default=0) if heard else 0
+            self.watermarks[side] = max(low, 0)
+        self._ripe.clear()
+
+    def ripe(self, index: int) -> Reading | None:
+        """Return the newest usable reading of source stream `index` (see `Stream.ripe`)."""
+        if index not in self._ripe:
+            watermark = self.watermarks[Side.TARGET]
+            usable = watermark and 0 <= index < len(self._all)
+            self._ripe[index] = (
+                self._all[index].ripe(watermark, self.rules.skew_us) if usable else None
+            )
+        return self._ripe[index]
+
+    def read_us(self, target: Target | None) -> int:
+        """When figwatch read the target's present value."""
+        return max(target.read_us if target is not None else 0, self.floor_us)
+
+    def judged(self, source: Source | None, target: Target | None) -> bool:
+        """J: everything the replicator can have written from is applied, and the rest of the
+        target version's transaction has been read.
+        """
+        touched_us = target.touched_us if target is not None else 0
+        watermark = self.watermarks[Side.TARGET]
+        if not watermark or watermark <= touched_us:
+            return False
+        if not self.rules.readings:
+            return self.watermarks[Side.SOURCE] > touched_us + self.rules.clocks_us
+        read_us = self.read_us(target)
+        if source is not None and 0 <= source.track.stream < len(self._all):
+            return self._all[source.track.stream].covered_us > read_us
+        streams = self.streams[Side.SOURCE]
+        return bool(streams) and all(s.covered_us > read_us for s in streams)
+
+    def passed(self, index: int, offset: int, target: Target | None) -> Reading | None:
+        """Return a reading proving that the replicator is done with `offset` of stream `index`.
+
+        It was requested after the target's value was read, everything up to its end offset is
+        applied, the target's watermark is past its answer, and no later reading has fallen
+        behind again (a rewind that repairs).
+        """
+        if not self.rules.fenced or self.demoted:
+            return None
+        reading = self.ripe(index)
+        if reading is None or reading.committed is None:
+            return None
+        if reading.requested_us <= self.read_us(target) or reading.committed <= offset:
+            return None
+        latest = self._all[index].latest
+        if latest is None or latest.committed is None or latest.committed <= offset:
+            return None
+        return reading
+
+    def done(self, source: Source, entry: Entry, target: Target | None) -> Reading | None:
+        """F(c): the replicator is done with this version, and it was emitted for good."""
+        if not self._emitted(source.track, entry):
+            return None
+        return self.passed(entry.stream, entry.offset, target)
+
+    def _emitted(self, track: Track, entry: Entry) -> bool:
+        """Whether the connector has not gone back to before this version.
+
+        After a restart it emits the key's events again, oldest first: while the last emission of
+        the key is an older one, this version's next copy is still to come. A new event in the
+        partition says that the connector has caught up. (Per key: a copy of another key's event
+        can not make the replicator show this key's older version.)
+        """
+        if track.emitted is None or entry.position is None or track.emitted >= entry.position:
+            return True
+        stream = self._all[entry.stream] if 0 <= entry.stream < len(self._all) else None
+        return stream is not None and stream.kept.new_offset > track.emitted_offset
+
+    def rewound_since(self, index: int, answered_us: int) -> bool:
+        """Whether the replicator went back on a source stream after that answer."""
+        known = 0 <= index < len(self._all)
+        return known and self._all[index].rewound_us > answered_us
+
+    def before_history(self, target: Target | None) -> bool:
+        """Whether F holds for all that stood before figwatch's first record (trivially so where
+        reading began at the beginning).
+        """
+        for index, stream in enumerate(self._all):
+            base = stream.kept.base
+            if stream in self.streams[Side.SOURCE] and base > 0:
+                if self.passed(index, base - 1, target) is None:
+                    return False
+        return True
+
+    def side_fault(self, side: Side, track: Track | None, *, absent: bool) -> Reason:
+        """Why the state of a key on one side is not known (`NONE`: it is)."""
+        epoch = self.epochs[side]
+        if track is None:
+            return self._unseen_fault(side)
+        if track.fault:
+            return track.fault
+        if 0 <= track.stream < len(self._all):
+            kept = self._all[track.stream].kept
+            if track.offset < kept.taint:
+                return kept.taint_reason
+        if (
+            epoch is not None
+            and track.seen_us < epoch.commit_us
+            and not (absent and epoch.finished)
+        ):
+            return Reason.NOT_REREAD
+        return Reason.NONE
+
+    def _unseen_fault(self, side: Side) -> Reason:
+        """A key never seen on this side is absent only where everything was seen."""
+        for stream in self.streams[side]:
+            span = stream.kept.span
+            if span is not None and not span.finished and not self.past_snapshot(side):
+                return Reason.SNAPSHOT_RUNNING
+            if stream.history_from() < 0:
+                return stream.kept.taint_reason or Reason.NOT_FROM_BEGINNING
+        return Reason.NONE
+
+    def past_snapshot(self, side: Side) -> bool:
+        """Whether any partition of the side shows that the connector streams from the log, or the
+        watermark (which no snapshot row advances) is past the snapshot.
+        """
+        return any(
+            s.kept.streaming
+            or (
+                s.kept.span is not None
+                and (s.kept.span.finished or s.kept.watermark_us > s.kept.span.commit_us)
+            )
+            for s in self.streams[side]
+        )

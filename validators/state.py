@@ -1,0 +1,131 @@
+"""What is kept for one key: both sides' tracks, the source's version ring, the open finding.
+
+Structs encode to a compact msgpack array (`pack`), the value of the join table and its changelog.
+`figwatch.validators.history` changes them, `figwatch.validators.rules` only reads them.
+"""
+
+import msgspec
+
+from figwatch.validators.outcome import Reason
+
+STATE_VERSION = 1
+"""First byte of a packed state; raise it with any change of the Structs below."""
+
+Carried = tuple[tuple[int, bytes], ...]
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """One version of the source's row. `offset` is that of its LATEST emission: after a restart
+    Debezium emits again, and the replicator may be applying the second copy.
+    """
+
+    fingerprint: bytes | None
+    commit_us: int
+    position: tuple[int, ...] | None
+    stream: int
+    offset: int
+    sample: bool
+    """Gives a convergence sample (not a snapshot row, not inside a transaction, not half a move)."""
+    sketch: bytes = b""
+    """Empty for an absent row, and dropped from older versions once the key is consistent."""
+    unknown: tuple[int, ...] = ()
+
+
+class Track(msgspec.Struct, array_like=True, gc=False):
+    """The last events of one key on one side."""
+
+    position: tuple[int, ...] | None = None
+    """Of the last event that had one and was no duplicate."""
+    commit_us: int = 0
+    """Commit time of the event that gave `position`."""
+    seen_us: int = 0
+    """Commit (or snapshot) time of the last good event."""
+    tx: int | None = None
+    stream: int = -1
+    offset: int = -1
+    """Raw offset of the last good event (not a duplicate)."""
+    emitted: tuple[int, ...] | None = None
+    """Position of the last emission, duplicates included: the key's emission frontier."""
+    emitted_offset: int = -1
+    fault: Reason = Reason.NONE
+    snapshot: bool = False
+    """The last good event was a row of an initial snapshot."""
+    carried: Carried = ()
+
+
+class Source(msgspec.Struct, array_like=True, gc=False):
+    """The side that leads. `ring` is oldest first; `shown` indexes the last version that the
+    target has shown (-1: none of them).
+    """
+
+    track: Track
+    ring: list[Entry]
+    born: bool = False
+    """`ring[0]` is the key's first state: before it the row did not exist, and nothing was dropped."""
+    shown: int = -1
+
+
+class Target(msgspec.Struct, array_like=True, gc=False):
+    """The side that follows: its current version only."""
+
+    track: Track
+    fingerprint: bytes | None = None
+    sketch: bytes = b""
+    unknown: tuple[int, ...] = ()
+    commit_us: int = 0
+    """First commit of the present value."""
+    touched_us: int = 0
+    """Last commit that left the value as it is."""
+    ahead: list[tuple[bytes | None, int]] = []
+    """Versions read before the source's event that explains them: (fingerprint, commit_us)."""
+    read_us: int = 0
+    """When figwatch read the present value. Restored state is re-stamped: see `Judge.load`."""
+
+
+class OpenFinding(msgspec.Struct, array_like=True, gc=False):
+    """The part of an open finding that must survive a restart."""
+
+    kind: int
+    columns: tuple[int, ...]
+    since_us: int
+    detected_us: int
+    evidence: int
+    incomplete_history: bool
+    reading_us: int
+    """Answer time of the reading that proved it (0: none)."""
+    committed: int
+    """What the replicator had committed by that reading."""
+
+
+class KeyState(msgspec.Struct, array_like=True, gc=False):
+    """Everything about one key of one pair."""
+
+    source: Source | None = None
+    target: Target | None = None
+    verdict: int = -1
+    """A `Verdict`; -1 before the first judgement."""
+    reason: int = 0
+    since_us: int = 0
+    """Commit time from which the sides differ (0: they do not)."""
+    foreign: bool = False
+    """The target shows a value that is in no ring."""
+    finding: OpenFinding | None = None
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(KeyState)
+_VERSION = bytes([STATE_VERSION])
+
+
+def pack(state: KeyState) -> bytes:
+    """Return the stored form: a version byte and the msgpack array."""
+    return _VERSION + _ENCODER.encode(state)
+
+
+def unpack(data: bytes) -> KeyState:
+    """Return the state; raises `msgspec.DecodeError` for another version or a damaged record."""
+    if data[:1] != _VERSION:
+        raise msgspec.DecodeError(
+            f"state version {data[:1].hex()}, this figwatch reads {STATE_VERSION}"
+        )
+    return _DECODER.decode(memoryview(data)[1:])

@@ -1,0 +1,148 @@
+"""What one internal partition says of itself once a second, and how such summaries merge.
+
+Everything global (status, gate, metrics of a fleet) is `merge` over the partitions, so it is the
+same with one worker or fifty. `figwatch.validators.result` turns it into the public JSON.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from figwatch.validators.convergence import Quantiles
+
+SUMMARY_VERSION = 1
+MAX_GAPS = 100
+"""Gaps listed in a summary; the count goes on."""
+
+
+class StreamSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A raw partition as one internal partition has applied it."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    watermark_us: int
+    gap_reason: str = ""
+    """Why keys of this partition may be unknown (empty: no loss)."""
+    gap_offset: int = 0
+    committed: int | None = None
+    """Latest committed offset of the replicator."""
+    end_offset: int | None = None
+
+
+class PairSummary(msgspec.Struct, array_like=True, gc=False):
+    """Counts of one pair."""
+
+    keys: dict[str, int]
+    """Verdict name to number of keys."""
+    unknown: dict[str, int]
+    """Reason name to number of unknown keys."""
+    open_findings: dict[str, int]
+    """Kind name to number of open findings."""
+    findings_total: dict[str, int]
+    convergence: Quantiles
+    unshown: int
+    """Source changes older than the objective that the target has not shown."""
+    oldest_unshown_us: int
+    """Commit time of the oldest source change not shown (0: none)."""
+    capture: dict[str, Quantiles]
+    """Kafka append time minus commit time, by `source` and `target`."""
+    changes: dict[str, int]
+    """Row events applied, by `source:c` and the like."""
+    duplicates: dict[str, int]
+    """By `source` and `target`."""
+    source_watermark_us: int
+    target_watermark_us: int
+    verified_through_us: int
+    transient: int
+    """Foreign values that healed within the objective."""
+    alarms: dict[str, int]
+    """Broken assumptions noticed, by name: see `figwatch.validators.detectors`."""
+    demoted: bool = False
+    """Fence evidence of this pair is no longer believed."""
+
+
+class Summary(msgspec.Struct, array_like=True, gc=False):
+    """One internal partition at one instant of figwatch's clock."""
+
+    partition: int
+    as_of_us: int
+    worker: str
+    malformed: dict[str, int]
+    """By `side:reason`."""
+    duplicates: int
+    pairs: dict[str, PairSummary]
+    streams: list[StreamSummary]
+    version: int = SUMMARY_VERSION
+
+
+def _add(into: dict[str, int], other: dict[str, int]) -> None:
+    for name, count in other.items():
+        into[name] = into.get(name, 0) + count
+
+
+def _merge_pair(into: PairSummary, other: PairSummary) -> None:
+    for name in (
+        "keys",
+        "unknown",
+        "open_findings",
+        "findings_total",
+        "changes",
+        "duplicates",
+        "alarms",
+    ):
+        _add(getattr(into, name), getattr(other, name))
+    into.convergence.merge(other.convergence)
+    for side, sketch in other.capture.items():
+        into.capture.setdefault(side, Quantiles(buckets={})).merge(sketch)
+    into.unshown += other.unshown
+    into.transient += other.transient
+    into.demoted = into.demoted or other.demoted
+    oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]
+    into.oldest_unshown_us = min(oldest, default=0)
+    # 0 means that nothing is known, so that the least of all is what all have reached.
+    into.source_watermark_us = min(into.source_watermark_us, other.source_watermark_us)
+    into.target_watermark_us = min(into.target_watermark_us, other.target_watermark_us)
+    into.verified_through_us = min(into.verified_through_us, other.verified_through_us)
+
+
+def copy_summary(summary: Summary) -> Summary:
+    """Return a summary that can be changed without touching the original."""
+    return decode_summary(encode_summary(summary))
+
+
+def merge(summaries: Iterable[Summary]) -> Summary | None:
+    """Merge the partitions' summaries; `as_of_us` is the oldest. None for none."""
+    merged: Summary | None = None
+    for summary in summaries:
+        if merged is None:
+            merged = copy_summary(summary)
+            continue
+        merged.as_of_us = min(merged.as_of_us, summary.as_of_us)
+        _add(merged.malformed, summary.malformed)
+        merged.duplicates += summary.duplicates
+        merged.streams = _merge_streams(merged.streams, summary.streams)
+        for name, pair in summary.pairs.items():
+            if name in merged.pairs:
+                _merge_pair(merged.pairs[name], pair)
+            else:
+                merged.pairs[name] = copy_summary(summary).pairs[name]
+    return merged
+
+
+def _merge_streams(left: list[StreamSummary], right: list[StreamSummary]) -> list[StreamSummary]:
+    """A raw partition is as far as the slowest internal partition has applied it."""
+    merged = {(s.topic, s.partition): s for s in left}
+    for stream in right:
+        key = (stream.topic, stream.partition)
+        other = merged.get(key)
+        if other is None or stream.next_offset < other.next_offset:
+            merged[key] = stream
+    return [merged[key] for key in sorted(merged)]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Summary)
+
+encode_summary = _ENCODER.encode
+decode_summary = _DECODER.decode
