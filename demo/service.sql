@@ -1,0 +1,50 @@
+-- The InventoryService's database: two aggregates, and other names and types for everything.
+CREATE TABLE IF NOT EXISTS public.inventory_items (
+    sku         text PRIMARY KEY,
+    title       text NOT NULL,
+    category    text NOT NULL,
+    state       char(8) NOT NULL,
+    remarks     text NOT NULL DEFAULT '',
+    changed_at  timestamptz(3) NOT NULL
+);
+ALTER TABLE public.inventory_items ALTER COLUMN remarks SET STORAGE EXTERNAL;
+
+CREATE TABLE IF NOT EXISTS public.stock_levels (
+    sku      text PRIMARY KEY,
+    on_hand  bigint NOT NULL CHECK (on_hand >= 0),
+    held     bigint NOT NULL DEFAULT 0 CHECK (held >= 0 AND held <= on_hand),
+    price    numeric(12, 4) NOT NULL
+);
+
+-- The layout that Debezium's EventRouter expects.
+CREATE TABLE IF NOT EXISTS public.outbox (
+    id             uuid PRIMARY KEY,
+    aggregatetype  text NOT NULL,
+    aggregateid    text NOT NULL,
+    type           text NOT NULL,
+    payload        jsonb NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS public.figwatch_heartbeat (
+    id       integer PRIMARY KEY,
+    beat_at  timestamptz NOT NULL
+);
+
+-- The replicator's own memory and controls; none of it is captured.
+-- Remarks of items whose key changed, until the row under the new key has arrived.
+CREATE TABLE IF NOT EXISTS public.replicator_moves (
+    sku       text NOT NULL,
+    lsn       bigint NOT NULL,
+    remarks   text NOT NULL,
+    moved_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (sku, lsn)
+);
+-- Faults: the next change of these items is to be lost.
+CREATE TABLE IF NOT EXISTS public.replicator_skips (
+    item_id  bigint PRIMARY KEY
+);
+-- Faults: the replicator stands still until then.
+CREATE TABLE IF NOT EXISTS public.replicator_stall (
+    id     integer PRIMARY KEY CHECK (id = 1),
+    until  timestamptz NOT NULL
+);
