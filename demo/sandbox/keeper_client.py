@@ -1,0 +1,166 @@
+"""Speaking to a folder's keeper: one JSON line there, one JSON line back, on loopback.
+
+The keeper's address and token stand in `keeper.json`, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from figwatch.demo.sandbox.model import ErrorCode, SandboxError, ServiceState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CALL_SECONDS = 10.0
+SPAWN_SECONDS = 15.0
+END_SECONDS = 40.0
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """What the keeper needs to run a program. Programs of a higher wave are stopped earlier."""
+
+    name: str
+    argv: tuple[str, ...]
+    log: str
+    cwd: str
+    wave: int
+    env: dict[str, str] = field(default_factory=dict)
+    user_id: int | None = None
+    stop_signal: int = signal.SIGTERM
+    death_signal: int = signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramState:
+    """What the keeper says of a program; `exit_code` is None while it lives."""
+
+    state: ServiceState
+    pid: int
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperClient:
+    """A running keeper, as found in its folder."""
+
+    pid: int
+    port: int
+    token: str
+
+    @classmethod
+    def find(cls, folder: Path) -> KeeperClient | None:
+        """The folder's keeper, or None when none answers (a stale file counts as none)."""
+        try:
+            client = cls(**json.loads((folder / "keeper.json").read_text("utf-8")))
+            client.programs()
+        except (OSError, ValueError, TypeError):
+            return None
+        return client
+
+    @classmethod
+    def spawn(cls, folder: Path, log: Path, *, attached: bool) -> KeeperClient:
+        """Start a keeper, which ends with this process if `attached`.
+
+        Raises:
+            SandboxError: START_FAILED when it does not answer in time.
+        """
+        command = [sys.executable, "-m", "figwatch.demo.sandbox.keeper", str(folder)]
+        if attached:
+            command += ["--parent", str(os.getpid())]
+        (folder / "keeper.json").unlink(missing_ok=True)
+        with log.open("ab") as stream:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + SPAWN_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            client = cls.find(folder)
+            if client is not None:
+                return client
+            time.sleep(POLL_SECONDS)
+        process.kill()
+        process.wait()
+        raise SandboxError(
+            ErrorCode.START_FAILED,
+            "The sandbox's keeper process did not come up.",
+            f"Its log is {log}.",
+        )
+
+    def start(self, spec: ProgramSpec) -> None:
+        """Start a program that is not running."""
+        self._call({"command": "start", "spec": asdict(spec)})
+
+    def signal(self, name: str, number: int) -> None:
+        """SIGSTOP, SIGCONT and SIGKILL go to the whole process tree, others ask it to stop."""
+        self._call({"command": "signal", "name": name, "signal": int(number)})
+
+    def programs(self) -> dict[str, ProgramState]:
+        """Every program that was ever started, by name."""
+        reply = self._call({"command": "list"})
+        return {
+            name: ProgramState(ServiceState(p["state"]), p["pid"], p["exit_code"])
+            for name, p in reply["programs"].items()
+        }
+
+    def end(self) -> None:
+        """Stop every program and the keeper; returns when all are gone.
+
+        Raises:
+            SandboxError: FOLDER_BUSY when it takes longer than the keeper's own bounds allow.
+        """
+        self._call({"command": "end"})
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            if not _alive(self.pid):
+                return
+            time.sleep(POLL_SECONDS)
+        raise SandboxError(
+            ErrorCode.FOLDER_BUSY,
+            f"The sandbox's keeper (process {self.pid}) has not ended in {END_SECONDS:.0f} s.",
+            f"Look at it with `ps`, then `kill -9 {self.pid}`.",
+        )
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=CALL_SECONDS) as connection,
+            connection.makefile("rwb") as stream,
+        ):
+            stream.write(json.dumps({"token": self.token} | request).encode() + b"\n")
+            stream.flush()
+            reply: dict[str, Any] = json.loads(stream.readline())
+        if "error" in reply:
+            raise SandboxError(
+                ErrorCode.START_FAILED, f"{reply['error']}.", "See `figwatch sandbox status`."
+            )
+        return reply
+
+
+def _alive(pid: int) -> bool:
+    """Whether the keeper runs. Our own child is reaped here, else it would stay a zombie."""
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
