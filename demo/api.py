@@ -11,7 +11,6 @@ Errors are `{"error": "..."}`. Money travels as text with two decimals, times as
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import msgspec
@@ -65,18 +64,12 @@ class ItemView(msgspec.Struct, frozen=True, rename="camel"):
     updated_at: str
 
 
-@dataclass(frozen=True, slots=True)
 class NotFoundError(Exception):
-    """There is no such thing: 404."""
-
-    what: str
+    """There is no such thing: 404. The message names it."""
 
 
-@dataclass(frozen=True, slots=True)
 class ConflictError(Exception):
-    """The request is understood but the stock does not allow it: 409."""
-
-    why: str
+    """The request is understood but the stock does not allow it: 409. The message says why."""
 
 
 class Inventory(Protocol):
@@ -133,11 +126,11 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 
 async def _not_found(_: Request, error: Exception) -> Response:
-    return _error(404, error.what if isinstance(error, NotFoundError) else "not found")
+    return _error(404, f"there is no {error}")
 
 
 async def _conflict(_: Request, error: Exception) -> Response:
-    return _error(409, error.why if isinstance(error, ConflictError) else "conflict")
+    return _error(409, str(error))
 
 
 async def _try_again(_: Request, error: Exception) -> Response:

@@ -137,7 +137,12 @@ class Facade:
         return answer(self.routing)
 
 
-def create_app(monolith_url: str, service_url: str, routing: Routing | None = None) -> Starlette:
+def create_app(
+    monolith_url: str,
+    service_url: str,
+    routing: Routing | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Starlette:
     """The façade as an ASGI application in front of two base URLs."""
     registry = CollectorRegistry()
     durations = Histogram(
@@ -148,7 +153,9 @@ def create_app(monolith_url: str, service_url: str, routing: Routing | None = No
         registry=registry,
     )
     client = httpx.AsyncClient(
-        timeout=TIMEOUT_SECONDS, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)
+        timeout=TIMEOUT_SECONDS,
+        limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+        transport=transport,
     )
     urls: dict[Upstream, str] = {"monolith": monolith_url, "service": service_url}
     facade = Facade(urls, routing or Routing(), client, registry, durations)

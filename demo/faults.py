@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import httpx
 import psycopg
 from psycopg.rows import class_row
 
@@ -22,6 +21,7 @@ from figwatch.demo.projection import (
     to_milliseconds,
     write_row,
 )
+from figwatch.demo.sandbox import connect
 from figwatch.demo.truth import Expected, Fault, Kind, Planted, rows, stale
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 REPLICATED_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
-HTTP_SECONDS = 10.0
 WRONG_QUANTITY = 1_000_007
 STALL_SECONDS_MAX = 120.0
 
@@ -48,7 +47,8 @@ class FaultInjector:
     ) -> None:
         self._source = psycopg.connect(source_dsn, autocommit=True)
         self._target = psycopg.connect(target_dsn, autocommit=True)
-        self._connector_url = f"{connect_url}/connectors/{connector}"
+        self._connect_url = connect_url
+        self._connector = connector
         self._rows = iter(FAULTS)
         self._unused = iter(FAULTS_UNUSED)
         self._foreign = iter(FOREIGN)
@@ -62,6 +62,7 @@ class FaultInjector:
 
         Raises:
             FaultError: the reserved rows are used up, or the replicator does not follow.
+            SandboxError: Kafka Connect refused.
         """
         plants: dict[Fault, Callable[[], tuple[Expected, ...]]] = {
             Fault.LOST_UPDATE: self._lose_update,
@@ -71,7 +72,7 @@ class FaultInjector:
             Fault.FOREIGN_WRITE: self._write_foreign_row,
             Fault.STALE_OVERWRITE: self._overwrite_with_older,
             Fault.REPLICATOR_STALLED: lambda: self._stall(seconds),
-            Fault.CONNECTOR_STOPPED: lambda: self._connector("pause"),
+            Fault.CONNECTOR_STOPPED: self._pause_connector,
         }
         expected = plants[fault]()
         return Planted(fault, expected, time.time_ns() // 1000)
@@ -81,7 +82,7 @@ class FaultInjector:
         if planted.fault is Fault.REPLICATOR_STALLED:
             self._target.execute("DELETE FROM public.replicator_stall")
         elif planted.fault is Fault.CONNECTOR_STOPPED:
-            self._connector("resume")
+            connect.resume(self._connect_url, self._connector)
         else:
             for item_id in {expected.item_id for expected in planted.expected}:
                 self._copy(item_id)
@@ -159,12 +160,8 @@ class FaultInjector:
         )
         return ()
 
-    def _connector(self, action: str) -> tuple[Expected, ...]:
-        try:
-            reply = httpx.put(f"{self._connector_url}/{action}", timeout=HTTP_SECONDS)
-            reply.raise_for_status()
-        except httpx.HTTPError as error:
-            raise FaultError(f"Kafka Connect did not {action} the connector: {error}") from error
+    def _pause_connector(self) -> tuple[Expected, ...]:
+        connect.pause(self._connect_url, self._connector)
         return ()
 
     def _row(self) -> int:

@@ -38,9 +38,3 @@ CREATE TABLE IF NOT EXISTS public.adjustments (
     reason        text NOT NULL,
     adjusted_at   timestamptz NOT NULL DEFAULT now()
 );
-
--- Written by Debezium's heartbeat.action.query: proof of how far the log has been read.
-CREATE TABLE IF NOT EXISTS public.figwatch_heartbeat (
-    id       integer PRIMARY KEY,
-    beat_at  timestamptz NOT NULL
-);

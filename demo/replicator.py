@@ -78,7 +78,7 @@ class Replicator:
                     pass
                 if batch and not stop.is_set():
                     self._waiting = self._write(batch, stop)
-                    _commit(consumer, self.settings.topic, batch, self._waiting)
+                    _commit(consumer, self.settings.topic, offsets_done(batch, self._waiting))
         finally:
             consumer.close()
             self.writer.close()
@@ -134,21 +134,27 @@ def _is_record(message: Message) -> bool:
     return False  # the connector has not made the topic yet, a broker restarts: librdkafka retries
 
 
-def _commit(
-    consumer: Consumer, topic: str, batch: Sequence[Arrival], waiting: Sequence[Arrival]
-) -> None:
-    """Commit behind the last record written of each partition; a refused commit is no loss."""
+def offsets_done(batch: Sequence[Arrival], waiting: Sequence[Arrival]) -> dict[int, int]:
+    """For each partition, the offset to commit: one past the last record that is done with.
+
+    What waits is the end of its partition's part of the batch, so nothing before it is skipped.
+    """
     held = {(arrival.partition, arrival.offset) for arrival in waiting}
-    done: dict[int, int] = {}
-    for arrival in batch:
-        if (arrival.partition, arrival.offset) not in held:
-            done[arrival.partition] = arrival.offset + 1
-    offsets = [TopicPartition(topic, partition, offset) for partition, offset in done.items()]
+    return {
+        arrival.partition: arrival.offset + 1
+        for arrival in batch
+        if (arrival.partition, arrival.offset) not in held
+    }
+
+
+def _commit(consumer: Consumer, topic: str, offsets: dict[int, int]) -> None:
+    """A refused commit is no loss: a rebalance took the partition, its records come again."""
     if not offsets:
         return
+    done = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
     try:
-        consumer.commit(offsets=offsets, asynchronous=False)
-    except KafkaException as error:  # a rebalance took the partition: its records come again
+        consumer.commit(offsets=done, asynchronous=False)
+    except KafkaException as error:
         sys.stderr.write(f"replicator: offsets not committed: {error.args[0].name()}\n")
 
 

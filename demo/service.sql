@@ -25,11 +25,6 @@ CREATE TABLE IF NOT EXISTS public.outbox (
     payload        jsonb NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS public.figwatch_heartbeat (
-    id       integer PRIMARY KEY,
-    beat_at  timestamptz NOT NULL
-);
-
 -- The replicator's own memory and controls; none of it is captured.
 -- Remarks of items whose key changed, until the row under the new key has arrived.
 CREATE TABLE IF NOT EXISTS public.replicator_moves (
