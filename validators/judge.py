@@ -5,8 +5,8 @@ asks the rules, opens and closes findings. Pure: `now_us` comes in with every ca
 `figwatch.validators.ledger` turns judgements into counts and findings.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import singledispatchmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -77,16 +77,24 @@ class Judge:
         self._parked: dict[tuple[str, Side, bytes], Moved] = {}
         self._moved: list[Moved] = []
         self._stale = True
+        self._appliers: dict[type, Callable[[Any, int], None]] = {
+            Change: self._change,
+            Mark: self._mark,
+            Barrier: self._barrier,
+            Malformed: self._malformed,
+            Truncate: self._truncate,
+            Gap: self._gap,
+            Moved: self._move_in,
+            Topology: self._topology,
+        }
 
     # -- records ------------------------------------------------------------------------------
 
-    @singledispatchmethod
     def apply(self, record: Record, now_us: int) -> None:
         """Apply one record; one already applied (raw offset not beyond) changes nothing."""
-        raise TypeError(f"not a record: {type(record).__name__}")
+        self._appliers[type(record)](record, now_us)
 
-    @apply.register
-    def _(self, change: Change, now_us: int) -> None:
+    def _change(self, change: Change, now_us: int) -> None:
         pair = self.pairs.get(change.pair)
         if pair is None:  # a pair that the configuration no longer has
             return
@@ -184,8 +192,7 @@ class Judge:
             )  # fmt: skip
         )
 
-    @apply.register
-    def _(self, moved: Moved, now_us: int) -> None:
+    def _move_in(self, moved: Moved, now_us: int) -> None:
         pair = self.pairs.get(moved.pair)
         if pair is None:
             return
@@ -198,8 +205,7 @@ class Judge:
             del self._parked[next(iter(self._parked))]
         self._parked[moved.pair, moved.side, moved.key] = moved
 
-    @apply.register
-    def _(self, truncate: Truncate, now_us: int) -> None:
+    def _truncate(self, truncate: Truncate, now_us: int) -> None:
         pair = self.pairs.get(truncate.pair)
         if pair is None:
             return
@@ -216,8 +222,7 @@ class Judge:
                 history.truncate_target(state, truncate, now_us)
             self._settle(key, pair, state, now_us)
 
-    @apply.register
-    def _(self, bad: Malformed, now_us: int) -> None:
+    def _malformed(self, bad: Malformed, now_us: int) -> None:
         _, stream = self._stream(bad.topic, bad.partition)
         if not stream.first_sight(bad.offset, bad.pair or "", bad.key):
             return
@@ -232,16 +237,14 @@ class Judge:
         history.malformed(state, source=bad.side is Side.SOURCE, offset=bad.offset)
         self._settle(key, pair, state, now_us)
 
-    @apply.register
-    def _(self, gap: Gap, now_us: int) -> None:
+    def _gap(self, gap: Gap, now_us: int) -> None:
         del now_us
         _, stream = self._stream(gap.topic, gap.partition)
         if gap.end > stream.kept.next_offset:
             stream.taint(gap.end, Reason.GAP)
             self._recheck_topic(gap.topic)
 
-    @apply.register
-    def _(self, mark: Mark, now_us: int) -> None:
+    def _mark(self, mark: Mark, now_us: int) -> None:
         del now_us
         _, stream = self._stream(mark.topic, mark.partition)
         began = stream.mark(mark, self._disorder_us(mark.topic))
@@ -264,14 +267,12 @@ class Judge:
                 epoch.finished = True
                 self._recheck.add(pair.rules.name)
 
-    @apply.register
-    def _(self, barrier: Barrier, now_us: int) -> None:
+    def _barrier(self, barrier: Barrier, now_us: int) -> None:
         del now_us
         self._stream(barrier.topic, barrier.partition)[1].barrier(barrier)
         self._stale = True
 
-    @apply.register
-    def _(self, topology: Topology, now_us: int) -> None:
+    def _topology(self, topology: Topology, now_us: int) -> None:
         del now_us
         self._expected[topology.topic] = topology.partitions
         self._stale = True

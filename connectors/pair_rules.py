@@ -1,0 +1,34 @@
+"""The judge's rules for each pair, out of the configuration: seconds become microseconds, roles
+become sides. Used by the worker and by the replay.
+"""
+
+from figwatch.connectors.config import Config
+from figwatch.validators.pair import PairRules
+
+
+def pair_rules(config: Config, *, readings: bool = True) -> tuple[PairRules, ...]:
+    """Return the rules of every pair. `readings` False: a replay that has none of the source."""
+    source, target = config.sides[config.source_side], config.sides[config.target_side]
+    return tuple(
+        PairRules(
+            name=pair.name,
+            source_topics=tuple(config.source_topics(pair)),
+            target_topics=tuple(config.target_topics(pair)),
+            columns=tuple(pair.columns),
+            objective_us=_us(config.objective.convergence_seconds),
+            give_up_us=_us(config.objective.give_up_seconds),
+            skew_us=_us(target.clock_skew_seconds),
+            source_skew_us=_us(source.clock_skew_seconds),
+            fenced=target.consumer_group is not None,
+            readings=readings,
+            ring_size=config.ring_size,
+            disorder_us=_us(
+                max(source.allowed_disorder_seconds, target.allowed_disorder_seconds)
+            ),
+        )
+        for pair in config.pairs
+    )
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,0 +1,200 @@
+"""`figwatch replay`: the decoder and the judge over a capture, in one process, with no Kafka.
+
+Time is the lines' own. The same production code as the worker's; only the transport differs.
+`figwatch.validators.result` makes the public JSON of what comes out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from figwatch.connectors.capture import Capture, Line, RawReading, RawRecord
+from figwatch.connectors.config import Config
+from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.pair_rules import pair_rules
+from figwatch.connectors.survey import Survey, Where
+from figwatch.validators.change import (
+    Barrier,
+    Change,
+    Gap,
+    Heartbeat,
+    Malformed,
+    Mark,
+    Op,
+    Reading,
+    Snapshot,
+    SnapshotSpan,
+    Topology,
+)
+from figwatch.validators.finding import Finding
+from figwatch.validators.judge import Judge
+from figwatch.validators.outcome import Verdict
+from figwatch.validators.summary import Summary
+
+EVALUATE_EVERY_US = 10_000
+"""Pending keys are judged again when the capture's time has moved by this much."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Outcome of a replay: the newest state of every finding, and the books."""
+
+    as_of_us: int
+    findings: tuple[Finding, ...]
+    summary: Summary
+    judge: Judge
+    decoder: Decoder
+
+    def key_names(self, pair: str, key: bytes) -> Mapping[str, Any]:
+        """Canonical key to the source's column names and values."""
+        return self.decoder.decode_key(pair, key)
+
+    def verdict(self, pair: str, key: Mapping[str, Any]) -> Verdict | None:
+        """Verdict of a key by the source's column names; None when it was never seen."""
+        state = self.judge.state_of(pair, self.decoder.encode_key(pair, key))
+        return Verdict(state.verdict) if state is not None else None
+
+
+def replay(config: Config, paths: Sequence[Path]) -> Replayed:
+    """Judge a capture. Raises `FigwatchError` for a file that cannot be read as one."""
+    return Replay(config, Capture(paths)).run()
+
+
+class Replay:
+    """One pass over a capture."""
+
+    def __init__(self, config: Config, capture: Iterable[Line]) -> None:
+        self._config = config
+        self._capture = capture
+        self._decoder = Decoder(config)
+        rules = pair_rules(config)
+        self._source_topics = {t for r in rules for t in r.source_topics}
+        self._target_topics = {t for r in rules for t in r.target_topics}
+        self._topics = frozenset(self._source_topics | self._target_topics)
+        self._survey = Survey(capture, self._topics)
+        read = {topic for topic, _ in self._survey.readings}
+        self._judge = Judge(pair_rules(config, readings=bool(read & self._source_topics)))
+        self._next: dict[Where, int] = {}
+        self._waiting: dict[Where, int] = {}  # heartbeats whose end offset is still to be read
+        self._now_us = 0
+        self._as_of_us = 0
+        self._evaluated_us = 0
+        self._findings: dict[tuple[str, bytes, int], Finding] = {}
+
+    def run(self) -> Replayed:
+        """Feed every line, then judge once more at the end."""
+        self._begin()
+        for line in self._capture:
+            if isinstance(line, RawReading):
+                self._tick(line.answered_us)
+                self._reading(line)
+            else:
+                self._tick(line.append_us)
+                self._record(line)
+        self._evaluate()
+        summary = self._judge.summary(self._as_of_us)
+        found = sorted(self._findings.values(), key=lambda f: (f.detected_us, f.pair, f.key))
+        return Replayed(self._as_of_us, tuple(found), summary, self._judge, self._decoder)
+
+    def _begin(self) -> None:
+        for topic in sorted(self._topics):
+            partitions = self._survey.partitions(topic)
+            if not partitions:
+                continue
+            self._judge.apply(Topology(topic, len(partitions)), 0)
+            for partition in partitions:
+                first = self._survey.first_offset.get((topic, partition), 0)
+                self._next[topic, partition] = first
+                self._judge.apply(Mark(topic, partition, first, first, None, streaming=False), 0)
+
+    def _tick(self, at_us: int) -> None:
+        # Strictly rising, so that the file's order decides between lines of one millisecond.
+        self._now_us = max(at_us, self._now_us + 1)
+        self._as_of_us = max(self._as_of_us, at_us)
+        if self._now_us - self._evaluated_us >= EVALUATE_EVERY_US:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        self._evaluated_us = self._now_us
+        self._judge.evaluate(self._now_us)
+        for finding in self._judge.take_findings():
+            self._findings[finding.pair, finding.key, finding.detected_us] = finding
+
+    def _reading(self, line: RawReading) -> None:
+        where = (line.topic, line.partition)
+        if line.topic not in self._topics:
+            return
+        heartbeat_us = self._waiting.pop(where, None)
+        if heartbeat_us is not None:
+            self._judge.apply(Barrier(*where, line.end_offset, heartbeat_us), self._now_us)
+        if line.topic in self._source_topics:
+            group = self._config.sides[self._config.target_side].consumer_group
+            committed = line.committed if group is not None and line.group == group else None
+            self._judge.read(
+                Reading(*where, committed, line.end_offset, self._now_us, line.answered_us)
+            )
+        self._evaluate()
+
+    def _record(self, raw: RawRecord) -> None:
+        decoded = self._decoder.decode(
+            raw.topic, raw.partition, raw.offset, raw.append_us, raw.headers, raw.key, raw.value
+        )
+        self._gap(raw)
+        commit_us: int | None = None
+        span: SnapshotSpan | None = None
+        for record in decoded:
+            if isinstance(record, Heartbeat):
+                self._heartbeat(record)
+                continue
+            self._judge.apply(record, self._now_us)
+            if isinstance(record, Malformed):
+                continue
+            if isinstance(record, Change) and _is_snapshot_row(record):
+                finished = record.snapshot is Snapshot.LAST
+                span = SnapshotSpan(raw.offset, raw.offset, record.commit_us, finished)
+            elif not isinstance(record, Change) or _is_log_event(record):
+                commit_us = record.commit_us
+        if raw.topic in self._topics:
+            where = (raw.topic, raw.partition)
+            self._next[where] = max(self._next.get(where, 0), raw.offset + 1)
+            self._judge.apply(
+                Mark(
+                    *where, raw.offset, self._next[where], commit_us, commit_us is not None, span
+                ),
+                self._now_us,
+            )
+        for moved in self._judge.take_moved():
+            self._judge.apply(moved, self._now_us)
+
+    def _gap(self, raw: RawRecord) -> None:
+        where = (raw.topic, raw.partition)
+        expected = self._next.get(where)
+        if expected is None or raw.offset <= expected:
+            return
+        side = self._config.source_side if raw.topic in self._source_topics else None
+        side = side or self._config.target_side
+        if self._config.sides[side].offset_gaps == "suspect":
+            self._judge.apply(Gap(*where, expected, raw.offset), self._now_us)
+
+    def _heartbeat(self, heartbeat: Heartbeat) -> None:
+        side = self._config.sides[heartbeat.side]
+        grace_us = 0 if heartbeat.exact else round(side.heartbeat_grace_seconds * 1e6)
+        is_source = heartbeat.side == self._config.source_side
+        proved_us = heartbeat.commit_us - grace_us
+        for topic in sorted(self._source_topics if is_source else self._target_topics):
+            for partition in self._survey.partitions(topic):
+                where = (topic, partition)
+                if where in self._survey.readings:
+                    self._waiting[where] = max(proved_us, self._waiting.get(where, 0))
+                else:
+                    end = self._survey.end_offset(where, heartbeat.append_us)
+                    self._judge.apply(Barrier(*where, end, proved_us), self._now_us)
+
+
+def _is_snapshot_row(change: Change) -> bool:
+    return change.op is Op.READ and change.snapshot in {Snapshot.ROW, Snapshot.LAST}
+
+
+def _is_log_event(change: Change) -> bool:
+    return change.snapshot is Snapshot.NONE and change.op in {Op.CREATE, Op.UPDATE, Op.DELETE}

@@ -1,0 +1,95 @@
+"""The public JSON of `replay --json` and `status --json` (design section 9), from the books.
+
+`KeyNames` turns canonical key bytes into the source's column names; the decoder knows how.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from figwatch.validators.finding import Finding
+from figwatch.validators.summary import PairSummary, Summary
+
+RESULT_VERSION = 1
+
+KeyNames: TypeAlias = Callable[[str, bytes], Mapping[str, Any]]
+"""(pair, canonical key) to source column name and value."""
+
+
+def result(
+    summary: Summary, findings: Iterable[Finding], sides: Mapping[str, str], key_names: KeyNames
+) -> dict[str, Any]:
+    """Return the document. `sides` names the system in each role: source, target.
+
+    Times are microseconds since the epoch (0 in `verified_through_us`: nothing verified yet),
+    durations seconds. Withdrawn findings are left out of `findings` and counted in `withdrawn`.
+    """
+    listed: dict[str, list[dict[str, Any]]] = {name: [] for name in summary.pairs}
+    withdrawn = dict.fromkeys(summary.pairs, 0)
+    for finding in findings:
+        if finding.void:
+            withdrawn[finding.pair] = withdrawn.get(finding.pair, 0) + 1
+        else:
+            listed.setdefault(finding.pair, []).append(finding_json(finding, key_names))
+    return {
+        "schema_version": RESULT_VERSION,
+        "as_of_us": summary.as_of_us,
+        "malformed": sum(summary.malformed.values()),
+        "duplicates": summary.duplicates,
+        "pairs": {
+            name: pair_json(pair, sides) | {"findings": listed[name], "withdrawn": withdrawn[name]}
+            for name, pair in summary.pairs.items()
+        },
+        "gaps": [
+            {
+                "topic": s.topic,
+                "partition": s.partition,
+                "before_offset": s.gap_offset,
+                "reason": s.gap_reason,
+            }
+            for s in summary.streams
+            if s.gap_reason
+        ],
+    }
+
+
+def finding_json(finding: Finding, key_names: KeyNames) -> dict[str, Any]:
+    """One finding. `incomplete_history` stands only where it is true."""
+    document: dict[str, Any] = {
+        "key": dict(key_names(finding.pair, finding.key)),
+        "kind": finding.kind,
+        "columns": list(finding.columns),
+        "since_us": finding.since_us,
+        "detected_us": finding.detected_us,
+        "resolved_us": finding.resolved_us,
+        "evidence": finding.evidence,
+    }
+    if finding.incomplete_history:
+        document["incomplete_history"] = True
+    return document
+
+
+def pair_json(pair: PairSummary, sides: Mapping[str, str]) -> dict[str, Any]:
+    """Counts and measurements of one pair."""
+    convergence = pair.convergence
+    return {
+        "keys": pair.keys,
+        "unknown": pair.unknown,
+        "convergence": {
+            "count": convergence.count,
+            "within_objective": convergence.within,
+            "unshown": pair.unshown,
+            "negative": convergence.negative,
+            "p50_seconds": convergence.quantile_seconds(0.5),
+            "p99_seconds": convergence.quantile_seconds(0.99),
+            "max_seconds": convergence.max_us / 1e6,
+        },
+        "capture_seconds": {
+            name: {"p99": pair.capture[role].quantile_seconds(0.99)}
+            for role, name in sides.items()
+            if role in pair.capture
+        },
+        "transient": pair.transient,
+        "alarms": pair.alarms,
+        "fence_demoted": pair.demoted,
+        "verified_through_us": max(pair.verified_through_us, 0),
+    }
