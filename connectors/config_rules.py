@@ -27,8 +27,8 @@ class BrokenRule:
 def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
     """Every rule that this configuration breaks."""
     return (
-        *_unknown_authority(config),
-        *_repeated_pairs(config),
+        *unknown_authority(config.authority, list(config.sides)),
+        *repeated_pairs([pair.name for pair in config.pairs]),
         *_compared_with_itself(config),
         *_impatient(config),
         *_incomplete_credentials(config),
@@ -41,31 +41,32 @@ def closest(word: str, words: "list[str]") -> str:
     return f"did you mean `{near[0]}`? " if near else ""
 
 
-def _unknown_authority(config: "Config") -> list[BrokenRule]:
-    names = list(config.sides)
-    if config.authority in names:
+def unknown_authority(authority: str, names: list[str]) -> list[BrokenRule]:
+    """The side that owns the data must be one of the sides."""
+    if authority in names:
         return []
-    guess = closest(config.authority, names)
+    guess = closest(authority, names)
     return [
         BrokenRule(
             ("authority",),
             "config.unknown-side",
-            f"`{config.authority}` is not a side",
+            f"`{authority}` is not a side",
             f"{guess}the sides are {' and '.join(names)}",
         )
     ]
 
 
-def _repeated_pairs(config: "Config") -> list[BrokenRule]:
+def repeated_pairs(names: list[str]) -> list[BrokenRule]:
+    """A name stands for one pair."""
     first: dict[str, int] = {}
     broken = []
-    for index, pair in enumerate(config.pairs):
-        if first.setdefault(pair.name, index) != index:
+    for index, name in enumerate(names):
+        if first.setdefault(name, index) != index:
             broken.append(
                 BrokenRule(
                     ("pairs", index, "name"),
                     "config.duplicate-pair",
-                    f"pair {first[pair.name] + 1} is called `{pair.name}` too",
+                    f"pair {first[name] + 1} is called `{name}` too",
                     "give each pair a name of its own",
                 )
             )
