@@ -193,4 +193,5 @@ class Stream:
         if lost == 0:
             return 0
         span = kept.span
-        return lost if span is not None and span.finished and span.first_offset >= lost else -1
+        # A snapshot whose first row stands right behind the loss may have begun before it.
+        return lost if span is not None and span.finished and span.first_offset > lost else -1

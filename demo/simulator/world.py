@@ -184,6 +184,11 @@ class Connector:
         """Topic of the table."""
         return f"{self.prefix}.public.{self.database.table}"
 
+    @property
+    def idle(self) -> bool:
+        """Nothing but heartbeats is left to emit."""
+        return all(done.table == "heartbeat" for done in self.database.log[self.place :])
+
     def start(self) -> None:
         """Emit, again and again."""
         self.epoch += 1

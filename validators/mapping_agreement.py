@@ -1,0 +1,173 @@
+"""What kind the two sides of a column are compared in, and what that loses.
+
+The configuration decides; where it is silent, what the schemas and catalogues of both sides say is
+joined. Schemas are learned as records come, so an agreement may become coarser: `learn` says when,
+and the decoder compiles its plans anew (`figwatch.connectors.debezium.decoder` primes it from one
+record of each topic, so that this happens before the first comparison).
+"""
+
+import dataclasses
+import enum
+
+from figwatch.validators.canonical_kinds import NATURAL, TIMES, Base, Kind, join
+from figwatch.validators.canonical_values import DIGITS, Encoding, Wire
+from figwatch.validators.change import Side
+from figwatch.validators.mapping import ColumnRule
+
+_CLOCKS = {Base.TIME, Base.TIMETZ}
+_FLOATS = {Base.FLOAT32, Base.FLOAT64}
+_FOLDS_MAX = 8  # defaults of both sides, through schema changes
+
+
+class NoticeCode(enum.StrEnum):
+    """Why a comparison is weaker than it looks."""
+
+    LOSSY_TIME = "lossy_time"
+    """One side's fraction of a second is coarser; compared at that."""
+    LOSSY_INTERVAL = "lossy_interval"
+    """One side writes intervals as lengths; a month counts as 30.4375 days on both."""
+    LOSSY_CLOCK = "lossy_clock"
+    """One side cannot write 24:00; compared within the day."""
+    LOSSY_NUMBER = "lossy_number"
+    """One side writes a decimal as a float; compared as floats."""
+    NULL_DEFAULT = "null_default"
+    """Null and the column's DEFAULT cannot be told apart; they compare equal."""
+    KINDS_DIFFER = "kinds_differ"
+    """The two sides' types have nothing in common; compared as they are written."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell the user once, with its remedy."""
+
+    code: NoticeCode
+    pair: str
+    column: str
+    text: str
+
+
+_REMEDY = {
+    NoticeCode.LOSSY_TIME: "compared at the coarser precision; set time.precision.mode=adaptive",
+    NoticeCode.LOSSY_INTERVAL: "months compared as 30.4375 days; set interval.handling.mode=string",
+    NoticeCode.LOSSY_CLOCK: "24:00 compared as 00:00; set time.precision.mode=adaptive",
+    NoticeCode.LOSSY_NUMBER: "compared as floats; set decimal.handling.mode=precise",
+    NoticeCode.NULL_DEFAULT: "null and DEFAULT compare equal; set replace.null.with.default=false "
+    "on the converter and null_default: distinct on the column",
+    NoticeCode.KINDS_DIFFER: "the two types have nothing in common; set the column's type",
+}
+
+
+class Agreement:
+    """The state of one column's agreement; `kind` is what its values are compared in."""
+
+    def __init__(self, pair: str, rule: ColumnRule, catalogue: dict[Side, Kind | None]) -> None:
+        self.pair = pair
+        self.rule = rule
+        self.folds: set[bytes] = set()
+        """Encoded atoms of defaults, which stand for null."""
+        self._catalogue = catalogue
+        self._learned: dict[Side, Kind] = {}
+        self._lossy: set[NoticeCode] = set()
+        self._iso: dict[Side, bool] = {}
+        self._digits: set[int] = set()
+        for side in Side:
+            digits = DIGITS.get(rule.encoding(side) or Encoding.ISO)
+            if digits is not None:
+                self._digits.add(digits)
+            self._note_encoding(side, rule.read_type(side), rule.encoding(side))
+        self.kind = self._agreed()
+
+    def read_kind(self, side: Side, wire: Wire | None) -> Kind:
+        """The kind in which a side's raw value is read: the record's schema, the configuration,
+        the catalogue, in this order; a bare string or number of the schema is read as configured.
+        """
+        configured = self.rule.read_type(side) or self._catalogue.get(side)
+        seen = wire.kind if wire is not None else None
+        if seen is None:
+            return configured or NATURAL
+        if configured is not None and (seen.base in _WEAK or seen.base is configured.base):
+            return configured
+        return seen
+
+    def learn(self, side: Side, wire: Wire) -> bool:
+        """Take what a schema says; True when the agreed kind has changed."""
+        kind = wire.kind
+        if kind is not None:
+            earlier = self._learned.get(side)
+            known = kind if earlier is None else join(earlier, kind)
+            self._learned[side] = known or kind
+            self._note_encoding(side, kind, wire.encoding)
+            if kind.base in TIMES and wire.encoding in DIGITS:
+                self._digits.add(DIGITS[wire.encoding])
+        before, self.kind = self.kind, self._agreed()
+        return before != self.kind
+
+    def fold(self, encoded: bytes) -> bool:
+        """Take a DEFAULT that stands for null; True when it is new."""
+        if encoded in self.folds or len(self.folds) >= _FOLDS_MAX:
+            return False
+        self.folds.add(encoded)
+        return True
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What is lossy about this column."""
+        codes = set(self._lossy)
+        if len(self._digits) > 1:
+            codes.add(NoticeCode.LOSSY_TIME)
+        if self.folds:
+            codes.add(NoticeCode.NULL_DEFAULT)
+        name = self.rule.name
+        return tuple(
+            Notice(code, self.pair, name, f"{self.pair}.{name}: {_REMEDY[code]}")
+            for code in sorted(codes)
+        )
+
+    def _note_encoding(self, side: Side, kind: Kind | None, encoding: Encoding | None) -> None:
+        if kind is None or encoding is None:
+            return
+        if kind.base is Base.INTERVAL and encoding is not Encoding.ISO:
+            self._lossy.add(NoticeCode.LOSSY_INTERVAL)
+        if kind.base in _CLOCKS:
+            self._iso[side] = encoding is Encoding.ISO
+
+    def _agreed(self) -> Kind:
+        joined = self._joined()
+        configured = self.rule.cast or self.rule.type
+        if configured is not None:
+            lossy = configured.base is Base.DECIMAL and joined.base in _FLOATS
+            if lossy:
+                self._lossy.add(NoticeCode.LOSSY_NUMBER)
+            kind = joined if lossy and self.rule.cast is None else configured
+        else:
+            kind = joined
+        return self._coarsened(kind)
+
+    def _joined(self) -> Kind:
+        joined = NATURAL
+        for side in Side:
+            known = self._learned.get(side) or self.rule.read_type(side) or self._catalogue.get(side)
+            if known is None:
+                continue
+            both = join(joined, known)
+            if both is None:
+                self._lossy.add(NoticeCode.KINDS_DIFFER)
+                return NATURAL
+            if joined.base is Base.DECIMAL != known.base and both.base in _FLOATS:
+                self._lossy.add(NoticeCode.LOSSY_NUMBER)
+            joined = both
+        return joined
+
+    def _coarsened(self, kind: Kind) -> Kind:
+        if kind.base in TIMES:
+            known = {*self._digits, *([] if kind.digits is None else [kind.digits])}
+            lossy = kind.base in _CLOCKS and any(self._iso.values())
+            if kind.base is Base.TIME and len(set(self._iso.values())) > 1:
+                self._lossy.add(NoticeCode.LOSSY_CLOCK)
+            return dataclasses.replace(kind, digits=min(known, default=None), lossy=lossy)
+        if kind.base is Base.INTERVAL:
+            return dataclasses.replace(kind, lossy=NoticeCode.LOSSY_INTERVAL in self._lossy)
+        return kind
+
+
+_WEAK = {Base.TEXT, Base.INT, Base.BYTES, Base.NATURAL, Base.BOOL, Base.JSON, Base.ARRAY}
+"""Bases that a schema's bare primitive has: the configuration may know more."""
