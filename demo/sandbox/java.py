@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
-import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,11 @@ from figwatch.demo.sandbox.model import ErrorCode, SandboxError, Service
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from figwatch.demo.sandbox.folder import Folder
+    from figwatch.demo.sandbox.folder import Folder, Remembered
+    from figwatch.demo.sandbox.keeper_client import KeeperClient
 
+MARKER = "-Dfigwatch.sandbox="
+"""Names the folder on the command line, so that strays can be told (`orphans.py`)."""
 PARTITIONS = 4
 FORMAT_SECONDS = 60
 PROBE_SECONDS = 1.0
@@ -59,41 +62,25 @@ def class_path(bundles: tuple[Bundle, ...], cache: Path) -> str:
     return ":".join(str(cache / jar.path) for jar in platform.jars)
 
 
-def prepare_kafka(
-    folder: Folder, ports: Mapping[str, int], cluster_id: str, class_path: str
-) -> None:
+def prepare_kafka(folder: Folder, remembered: Remembered, libs: str, keeper: KeeperClient) -> None:
     """Write the broker's settings; format its storage the first time.
 
     Raises:
         SandboxError: START_FAILED when the storage cannot be formatted.
     """
     data = folder.kafka / "data"
-    _write_properties(folder.kafka / "server.properties", kafka_settings(data, ports))
-    _write_logging(folder, Service.KAFKA)
+    _write_properties(folder.kafka / "server.properties", kafka_settings(data, remembered.ports))
+    _prepare_java(folder, Service.KAFKA)
     if data.exists():
         return
     # Formatted beside its place and moved in whole, as PostgreSQL's clusters are.
     draft = folder.kafka / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
     settings = folder.kafka / "format.properties"
-    _write_properties(settings, kafka_settings(draft, ports))
-    done = subprocess.run(
-        [
-            *(str(java()), *JVM, "-Xmx128m", "-cp", class_path, *_logging(folder, Service.KAFKA)),
-            *("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings)),
-        ],
-        cwd=folder.kafka,
-        capture_output=True,
-        text=True,
-        timeout=FORMAT_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SandboxError(
-            ErrorCode.START_FAILED,
-            f"Kafka's storage could not be formatted: {done.stderr.strip()[-300:]}",
-            f"Check that {folder.kafka} can be written.",
-        )
+    _write_properties(settings, kafka_settings(draft, remembered.ports))
+    tool = ("kafka.tools.StorageTool", "format", "-t", remembered.cluster_id, "-c", str(settings))
+    format_spec = replace(_spec(folder, Service.KAFKA, libs, tool, wave=0), name="kafka-format")
+    keeper.run(format_spec, FORMAT_SECONDS)
     settings.unlink()
     draft.rename(data)
 
@@ -125,6 +112,9 @@ def kafka_settings(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # After a kill, the node may register again only when its old session is over.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         "log.retention.ms": "-1",
         "log.segment.bytes": str(64 << 20),
         "log.index.size.max.bytes": str(1 << 20),
@@ -148,7 +138,7 @@ def prepare_connect(
         for jar in bundle.jars:
             (place / jar.path.name).symlink_to(cache / jar.path)
     _write_properties(folder.connect / "worker.properties", connect_settings(plugins, ports))
-    _write_logging(folder, Service.CONNECT)
+    _prepare_java(folder, Service.CONNECT)
 
 
 def connect_settings(plugins: Path, ports: Mapping[str, int]) -> dict[str, str]:
@@ -184,17 +174,17 @@ def connect_settings(plugins: Path, ports: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def kafka_spec(folder: Folder, class_path: str) -> ProgramSpec:
+def kafka_spec(folder: Folder, libs: str) -> ProgramSpec:
     """How the keeper starts the broker."""
     settings = str(folder.kafka / "server.properties")
-    return _spec(folder, Service.KAFKA, class_path, ("kafka.Kafka", settings), wave=0)
+    return _spec(folder, Service.KAFKA, libs, ("kafka.Kafka", settings), wave=0)
 
 
-def connect_spec(folder: Folder, class_path: str) -> ProgramSpec:
+def connect_spec(folder: Folder, libs: str) -> ProgramSpec:
     """How the keeper starts the Connect worker; it is stopped before the others."""
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     settings = str(folder.connect / "worker.properties")
-    return _spec(folder, Service.CONNECT, class_path, (main, settings), wave=1)
+    return _spec(folder, Service.CONNECT, libs, (main, settings), wave=1)
 
 
 def kafka_answers(port: int) -> bool:
@@ -229,14 +219,15 @@ def _listens(port: int) -> bool:
 
 
 def _spec(
-    folder: Folder, service: Service, class_path: str, main: tuple[str, ...], *, wave: int
+    folder: Folder, service: Service, libs: str, main: tuple[str, ...], *, wave: int
 ) -> ProgramSpec:
     heap = HEAP[service]
     return ProgramSpec(
         name=service.value,
         argv=(
             *(str(java()), *JVM, f"-Xmx{heap}", *_logging(folder, service)),
-            *(f"-Dfigwatch.sandbox={folder.root}", "-cp", class_path, *main),
+            f"-Djava.io.tmpdir={_unpacked(folder, service)}",
+            *(f"{MARKER}{folder.root}", "-cp", libs, *main),
         ),
         log=str(folder.logs / f"{service.value}.out"),
         cwd=str(folder.root / service.value),
@@ -252,12 +243,19 @@ def _logging(folder: Folder, service: Service) -> tuple[str, ...]:
     )
 
 
+def _unpacked(folder: Folder, service: Service) -> Path:
+    return folder.root / service.value / "tmp"
+
+
 def _logging_file(folder: Folder, service: Service) -> Path:
     return folder.root / service.value / "log4j2.properties"
 
 
-def _write_logging(folder: Folder, service: Service) -> None:
-    """A rolling log of bounded size."""
+def _prepare_java(folder: Folder, service: Service) -> None:
+    """An empty folder for unpacked native libraries, and a rolling log of bounded size."""
+    unpacked = _unpacked(folder, service)
+    shutil.rmtree(unpacked, ignore_errors=True)
+    unpacked.mkdir()
     log = folder.log(service)
     _write_properties(
         _logging_file(folder, service),

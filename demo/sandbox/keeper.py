@@ -37,6 +37,8 @@ REQUEST_SECONDS = 2.0
 REQUEST_BYTES_MAX = 1 << 20
 STOP_SECONDS = 8.0
 """Grace between a program's stop signal and SIGKILL, for each wave of the shutdown."""
+LOCK_SECONDS = 20.0
+"""How long to wait for an earlier keeper of the folder to end: two waves, and some."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -211,6 +213,20 @@ class Keeper:
                 child.process.wait()
 
 
+def take(descriptor: int) -> None:
+    """Lock the folder; an earlier keeper that is just ending its children is waited for."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                sys.exit("another keeper holds this folder")
+            time.sleep(TICK_SECONDS)
+        else:
+            return
+
+
 def main() -> None:
     """Take the folder's lock for life, then keep."""
     parser = argparse.ArgumentParser(prog="figwatch.demo.sandbox.keeper")
@@ -218,10 +234,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, default=0, help="end with this process; 0: detached")
     arguments = parser.parse_args()
     with (arguments.folder / "keeper.lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit("another keeper holds this folder")
+        take(lock.fileno())
         try:
             Keeper(arguments.folder, arguments.parent).run()
         finally:

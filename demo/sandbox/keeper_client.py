@@ -15,15 +15,21 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from figwatch.demo.sandbox.model import ErrorCode, SandboxError, ServiceState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CALL_SECONDS = 10.0
-SPAWN_SECONDS = 15.0
+SPAWN_SECONDS = 30.0
 END_SECONDS = 40.0
 POLL_SECONDS = 0.05
+
+
+_SPAWNED: dict[int, subprocess.Popen[bytes]] = {}
+"""Keepers that are our children: they must be reaped, or they look alive for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class KeeperClient:
         try:
             client = cls(**json.loads((folder / "keeper.json").read_text("utf-8")))
             client.programs()
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, SandboxError):
             return None
         return client
 
@@ -87,6 +93,7 @@ class KeeperClient:
                 stderr=stream,
                 start_new_session=True,
             )
+        _SPAWNED[process.pid] = process
         deadline = time.monotonic() + SPAWN_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             client = cls.find(folder)
@@ -104,6 +111,27 @@ class KeeperClient:
     def start(self, spec: ProgramSpec) -> None:
         """Start a program that is not running."""
         self._call({"command": "start", "spec": asdict(spec)})
+
+    def run(self, spec: ProgramSpec, timeout_seconds: float) -> None:
+        """Run a program to its end.
+
+        Raises:
+            SandboxError: START_FAILED when it fails, or is not done in time.
+        """
+        self.start(spec)
+        deadline = time.monotonic() + timeout_seconds
+        while (exit_code := self.programs()[spec.name].exit_code) is None:
+            if time.monotonic() > deadline:
+                self.signal(spec.name, signal.SIGKILL)
+                break
+            time.sleep(POLL_SECONDS)
+        if exit_code != 0:
+            outcome = "took too long" if exit_code is None else f"failed ({exit_code})"
+            raise SandboxError(
+                ErrorCode.START_FAILED,
+                f"{spec.name} {outcome}.",
+                f"See {spec.log}; check that {spec.cwd} can be written and has room.",
+            )
 
     def signal(self, name: str, number: int) -> None:
         """SIGSTOP, SIGCONT and SIGKILL go to the whole process tree, others ask it to stop."""
@@ -136,13 +164,21 @@ class KeeperClient:
         )
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=CALL_SECONDS) as connection,
-            connection.makefile("rwb") as stream,
-        ):
-            stream.write(json.dumps({"token": self.token} | request).encode() + b"\n")
-            stream.flush()
-            reply: dict[str, Any] = json.loads(stream.readline())
+        address = ("127.0.0.1", self.port)
+        try:
+            with (
+                socket.create_connection(address, timeout=CALL_SECONDS) as connection,
+                connection.makefile("rwb") as stream,
+            ):
+                stream.write(json.dumps({"token": self.token} | request).encode() + b"\n")
+                stream.flush()
+                reply: dict[str, Any] = json.loads(stream.readline())
+        except (OSError, ValueError) as error:
+            raise SandboxError(
+                ErrorCode.NOT_RUNNING,
+                f"The sandbox's keeper does not answer ({type(error).__name__}).",
+                "Start the sandbox again with `figwatch sandbox up`.",
+            ) from error
         if "error" in reply:
             raise SandboxError(
                 ErrorCode.START_FAILED, f"{reply['error']}.", "See `figwatch sandbox status`."
@@ -151,16 +187,10 @@ class KeeperClient:
 
 
 def _alive(pid: int) -> bool:
-    """Whether the keeper runs. Our own child is reaped here, else it would stay a zombie."""
+    """Whether the keeper runs; a zombie does not, even if nobody reaps it (as in containers)."""
+    if pid in _SPAWNED:
+        return _SPAWNED[pid].poll() is None
     try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from figwatch.demo.sandbox.model import ErrorCode, SandboxError, Service
 
 if TYPE_CHECKING:
     from figwatch.demo.sandbox.folder import Folder
+    from figwatch.demo.sandbox.keeper_client import KeeperClient
 
 USER = "postgres"
 STOP_SIGNAL = signal.SIGINT
@@ -74,77 +74,46 @@ def dsn(side: str, port: int, password: str) -> str:
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{side}"
 
 
-def prepare(folder: Folder, side: str, password: str) -> None:
+def prepare(folder: Folder, side: str, password: str, keeper: KeeperClient) -> None:
     """Make the side's cluster if there is none; clear the traces of a kill.
 
     Raises:
         SandboxError: START_FAILED when initdb fails, PRIVILEGES under root without a way out.
     """
     cluster = folder.cluster(side)
-    user = _user(folder)
-    folder.postgres.chmod(0o711)
     if (cluster / "PG_VERSION").exists():
         _drop_stale_pid_file(cluster)
         return
     # Made beside its place and moved in whole: an initdb cut short leaves no half cluster.
     draft = cluster.with_suffix(".new")
+    secret = folder.postgres / f"{side}.password"
+    user = _user(folder)
+    if user.owner is not None:
+        folder.postgres.chmod(0o711)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     user.own(draft)
-    secret = folder.postgres / f"{side}.password"
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
     secret.write_text(password, "ascii")
     user.own(secret)
-    command = [
-        *user.prefix,
+    command = (
         *(str(binaries() / "initdb"), "-D", str(draft), "-U", USER, "--auth=scram-sha-256"),
         *("--pwfile", str(secret), "--encoding=UTF8", "--no-locale", "--no-sync"),
-    ]
+    )
     try:
-        done = subprocess.run(
-            command,
-            user=user.user_id,
-            group=user.user_id,
-            extra_groups=None if user.user_id is None else [],
-            cwd=folder.postgres,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=INITDB_SECONDS,
-            check=False,
-        )
+        keeper.run(_spec(folder, f"initdb-{side}", command), INITDB_SECONDS)
     finally:
         secret.unlink(missing_ok=True)
-    if done.returncode != 0:
-        raise SandboxError(
-            ErrorCode.START_FAILED,
-            f"initdb failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}.",
-            f"Check that {folder.postgres} can be written and has 100 MB left.",
-        )
     draft.rename(cluster)
 
 
 def spec(service: Service, folder: Folder, port: int) -> ProgramSpec:
     """How the keeper starts the side's server."""
     cluster = folder.cluster(side_of(service))
-    user = _user(folder)
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    return ProgramSpec(
-        name=service.value,
-        argv=(
-            *user.prefix,
-            *(str(binaries() / "postgres"), "-D", str(cluster), "-p", str(port)),
-            *settings,
-        ),
-        log=str(folder.log(service)),
-        cwd=str(folder.postgres),
-        env=_environment(),
-        wave=0,
-        user_id=user.user_id,
-        stop_signal=STOP_SIGNAL,
-        death_signal=signal.SIGQUIT,  # the server must live long enough to end its children
-    )
+    server = (str(binaries() / "postgres"), "-D", str(cluster), "-p", str(port), *settings)
+    return _spec(folder, service.value, server)
 
 
 def answers(side: str, port: int, password: str) -> bool:
@@ -160,13 +129,24 @@ def answers(side: str, port: int, password: str) -> bool:
     return True
 
 
+def _spec(folder: Folder, name: str, command: tuple[str, ...]) -> ProgramSpec:
+    user = _user(folder)
+    return ProgramSpec(
+        name=name,
+        argv=(*user.prefix, *command),
+        log=str(folder.logs / f"{name}.log"),
+        cwd=str(folder.postgres),
+        # Nothing inherited: PGDATA, PGPORT and the locale variables would have a say.
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+        wave=0,
+        user_id=user.user_id,
+        stop_signal=STOP_SIGNAL,
+        death_signal=signal.SIGQUIT,  # the server must live long enough to end its children
+    )
+
+
 def _user(folder: Folder) -> unprivileged.RunAs:
     return unprivileged.run_as((folder.postgres, binaries()), "QUIT")
-
-
-def _environment() -> dict[str, str]:
-    """Nothing inherited: PGDATA, PGPORT and the locale variables would have a say."""
-    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _drop_stale_pid_file(cluster: Path) -> None:

@@ -13,7 +13,7 @@ from figwatch.demo.sandbox.model import SIDES, Endpoints, ErrorCode, SandboxErro
 
 if TYPE_CHECKING:
     from figwatch.demo.sandbox.folder import Folder, Remembered
-    from figwatch.demo.sandbox.keeper_client import ProgramSpec
+    from figwatch.demo.sandbox.keeper_client import KeeperClient, ProgramSpec
 
 LOG_TAIL_BYTES = 64 << 10
 PORT_TAKEN = "Address already in use"
@@ -43,21 +43,21 @@ class Programs:
             },
         )
 
-    def prepare(self, service: Service) -> None:
+    def prepare(self, service: Service, keeper: KeeperClient) -> None:
         """Write its settings, and make its data the first time.
 
         Raises:
             SandboxError: START_FAILED or PRIVILEGES.
         """
         bundles, cache = jars.read_lock(), jars.cache_folder()
-        ports = self.remembered.ports
         if service is Service.KAFKA:
             path = java.class_path(bundles, cache)
-            java.prepare_kafka(self.folder, ports, self.remembered.cluster_id, path)
+            java.prepare_kafka(self.folder, self.remembered, path, keeper)
         elif service is Service.CONNECT:
-            java.prepare_connect(self.folder, ports, bundles, cache)
+            java.prepare_connect(self.folder, self.remembered.ports, bundles, cache)
         else:
-            postgres.prepare(self.folder, postgres.side_of(service), self.remembered.password)
+            side = postgres.side_of(service)
+            postgres.prepare(self.folder, side, self.remembered.password, keeper)
 
     def spec(self, service: Service) -> ProgramSpec:
         """What the keeper is to run."""

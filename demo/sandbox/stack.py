@@ -7,6 +7,7 @@ do with the stack then is in `connect.py` and `debezium.py`.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -78,12 +79,13 @@ class Sandbox:
             keeper = KeeperClient.find(place.root)
             if keeper is not None:
                 return cls._start(place, keeper, report)
-            end_orphans(place.root)
             keeper = KeeperClient.spawn(place.root, place.logs / "keeper.log", attached=attached)
             try:
+                end_orphans(place.root)
                 return cls._start(place, keeper, report)
             except BaseException:
-                keeper.end()  # all or nothing
+                with contextlib.suppress(SandboxError):  # the first error is the one to tell
+                    keeper.end()  # all or nothing
                 raise
 
     @classmethod
@@ -188,7 +190,7 @@ class Sandbox:
     def _prepare(self, services: Sequence[Service], report: Report) -> None:
         """All at once: the first time, initdb and Java take a second each."""
         with ThreadPoolExecutor(len(Service)) as pool:
-            tasks = {service: pool.submit(self.programs.prepare, service) for service in services}
+            tasks = {s: pool.submit(self.programs.prepare, s, self.keeper) for s in services}
             for done, (service, task) in enumerate(tasks.items(), 1):
                 task.result()
                 report(Progress(Stage.PREPARE, done, len(tasks), service.value))

@@ -26,21 +26,23 @@ CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
 
 @dataclass(frozen=True, slots=True)
 class RunAs:
-    """How to start a program: as `user_id` (None: as ourselves), behind `prefix`."""
+    """How to start a program: as `owner` (None: as ourselves).
 
-    user_id: int | None
+    `prefix` is a program that changes the user itself; without it the keeper does.
+    """
+
+    owner: int | None
     prefix: tuple[str, ...] = ()
+
+    @property
+    def user_id(self) -> int | None:
+        """The user that the keeper is to change to."""
+        return None if self.prefix else self.owner
 
     def own(self, path: Path) -> None:
         """Give the path to the program's user; nothing to do when we are it."""
-        owner = self._owner()
-        if owner is not None:
-            os.chown(path, owner, owner)
-
-    def _owner(self) -> int | None:
-        if self.user_id is None and self.prefix:
-            return _user_id()
-        return self.user_id
+        if self.owner is not None:
+            os.chown(path, self.owner, self.owner)
 
 
 def run_as(paths: Iterable[Path], death_signal: str) -> RunAs:
@@ -66,7 +68,7 @@ def run_as(paths: Iterable[Path], death_signal: str) -> RunAs:
         )
     # setpriv sets the death signal itself: changing the user clears an earlier one.
     return RunAs(
-        None,
+        user_id,
         (
             setpriv,
             f"--reuid={user_id}",
