@@ -110,6 +110,8 @@ class KeyState(msgspec.Struct, array_like=True, gc=False):
     foreign: bool = False
     """The target shows a value that is in no ring."""
     finding: OpenFinding | None = None
+    shared: bool = False
+    """Only in the packed form: the target's row is the source's newest version."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -118,14 +120,30 @@ _VERSION = bytes([STATE_VERSION])
 
 
 def pack(state: KeyState) -> bytes:
-    """Return the stored form: a version byte and the msgpack array."""
-    return _VERSION + _ENCODER.encode(state)
+    """Return the stored form: a version byte and the msgpack array.
+
+    A target that shows the source's newest version, which is nearly every key, shares its row.
+    """
+    source, target = state.source, state.target
+    if source is None or target is None or not source.ring:
+        return _VERSION + _ENCODER.encode(state)
+    row, fingerprint, sketch = source.ring[-1], target.fingerprint, target.sketch
+    if fingerprint is None or fingerprint != row.fingerprint or sketch != row.sketch:
+        return _VERSION + _ENCODER.encode(state)
+    state.shared, target.fingerprint, target.sketch = True, None, b""
+    packed = _VERSION + _ENCODER.encode(state)
+    state.shared, target.fingerprint, target.sketch = False, fingerprint, sketch
+    return packed
 
 
 def unpack(data: bytes) -> KeyState:
     """Return the state; raises `msgspec.DecodeError` for another version or a damaged record."""
     if data[:1] != _VERSION:
-        raise msgspec.DecodeError(
-            f"state version {data[:1].hex()}, this figwatch reads {STATE_VERSION}"
-        )
-    return _DECODER.decode(memoryview(data)[1:])
+        version = data[:1].hex()
+        raise msgspec.DecodeError(f"state version {version}, this figwatch reads {STATE_VERSION}")
+    state = _DECODER.decode(memoryview(data)[1:])
+    if state.shared and state.source is not None and state.target is not None:
+        row = state.source.ring[-1]
+        state.shared = False
+        state.target.fingerprint, state.target.sketch = row.fingerprint, row.sketch
+    return state
