@@ -92,6 +92,7 @@ class RunningReplicator:
     """The replicator in a thread; `failure` is what ended it, None while it lives."""
 
     def __init__(self, settings: ReplicatorSettings) -> None:
+        self.settings = settings
         self.failure: Exception | None = None
         self.replicator = Replicator(settings)
         self._stop = threading.Event()

@@ -74,8 +74,9 @@ class FaultInjector:
             Fault.REPLICATOR_STALLED: lambda: self._stall(seconds),
             Fault.CONNECTOR_STOPPED: self._pause_connector,
         }
+        began_us = time.time_ns() // 1000
         expected = plants[fault]()
-        return Planted(fault, expected, time.time_ns() // 1000)
+        return Planted(fault, expected, began_us, time.time_ns() // 1000)
 
     def repair(self, planted: Planted) -> None:
         """Make the service follow the monolith again, by SQL (delays: let them go on)."""

@@ -80,7 +80,10 @@ class Migration:
         try:
             self._prepare()
             self.servers = self._stack.enter_context(Servers(self.monolith_dsn, self.service_dsn))
-            self.replicator = self._start_replicator()
+            self.replicator = RunningReplicator(
+                ReplicatorSettings(self.endpoints.bootstrap_servers, self.service_dsn)
+            )
+            self._stack.callback(self._stop_replicator)
             self._wait(self._copied, "the rows of the start were not copied")
             self._wait(self._topics_exist, "topics are missing")
             self.faults = FaultInjector(
@@ -131,11 +134,13 @@ class Migration:
                 self.endpoints.connect_url, connector(dsn, schemas=self.settings.schemas)
             )
 
-    def _start_replicator(self) -> RunningReplicator:
-        settings = ReplicatorSettings(self.endpoints.bootstrap_servers, self.service_dsn)
-        replicator = RunningReplicator(settings)
-        self._stack.callback(replicator.stop)
-        return replicator
+    def _stop_replicator(self) -> None:
+        self.replicator.stop()  # whichever runs by then
+
+    def restart_replicator(self) -> None:
+        """Stop the replicator if it runs, and start another: it goes on from its offsets."""
+        self.replicator.stop()
+        self.replicator = RunningReplicator(self.replicator.settings)
 
     def _copied(self) -> bool:
         with psycopg.connect(self.monolith_dsn) as source, psycopg.connect(self.service_dsn) as to:

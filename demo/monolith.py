@@ -87,7 +87,7 @@ class _Row:
             f"{self.unit_price:.2f}",
             self.category,
             self.status,
-            self.notes,
+            self.notes or None,
             self.updated_at.isoformat(),
         )
 

@@ -48,10 +48,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """What was done, when (microseconds since 1970), and what must be found: nothing of delays."""
+    """What was done, and what must be found: nothing where it was only a delay.
+
+    `began_us` and `planted_us` (microseconds since 1970) are before and after the planting.
+    """
 
     fault: Fault
     expected: tuple[Expected, ...]
+    began_us: int
     planted_us: int
 
 

@@ -1,0 +1,99 @@
+"""The demo's `figwatch.yaml`. Used by `story`; also an example to copy from.
+
+Written as text, for its comments. It says in figwatch's words what `projection` does in SQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from figwatch.demo.connectors import (
+    SOURCE_CONNECTOR,
+    SOURCE_PREFIX,
+    TARGET_CONNECTOR,
+    TARGET_PREFIX,
+)
+from figwatch.demo.replicator import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from figwatch.demo.sandbox import Endpoints
+
+SOURCE_DSN = "MONOLITH_DSN"
+TARGET_DSN = "SERVICE_DSN"
+
+TEMPLATE = """\
+# The sample migration: a monolith's inventory on its way into a service.
+migration: inventory
+kafka: {{bootstrap_servers: "{bootstrap_servers}"}}
+sides:
+  monolith:
+    topic_prefix: {source_prefix}
+    heartbeat_topic: __debezium-heartbeat.{source_prefix}
+    heartbeat_table: public.figwatch_heartbeat
+    database: env:{source_dsn}
+    connect: {connect_url}
+    connector: {source_connector}
+  service:
+    topic_prefix: {target_prefix}
+    heartbeat_topic: __debezium-heartbeat.{target_prefix}
+    heartbeat_table: public.figwatch_heartbeat
+    consumer_group: {group}            # the replicator commits after its write: the fence
+    database: env:{target_dsn}
+    connect: {connect_url}
+    connector: {target_connector}
+authority: monolith
+pairs:
+  - name: stock
+    source: public.inventory
+    target: public.stock_levels
+    key: {{item_id: {{to: sku, type: text, cast: text}}}}        # bigint there, text here
+    columns:
+      quantity: on_hand
+      reserved: held
+      # numeric(10,2) as Connect's bytes there, numeric(12,4) as text here
+      unit_price:
+        {{to: price, type: "decimal(2)", source_encoding: base64, target_encoding: string}}
+  - name: items
+    source: public.inventory
+    target: public.inventory_items
+    key: {{item_id: {{to: sku, type: text, cast: text}}}}
+    columns:
+      name: {{to: title, type: text}}
+      category: {{to: category, type: text, cast: text}}          # smallint there
+      status: {{to: state, type: text, trim: true}}               # char(8) here
+      notes: {{to: remarks, type: text, null_as: ""}}             # NOT NULL here
+      updated_at: {{to: changed_at, type: timestamptz, precision: ms}}
+objective: {{convergence_seconds: 1.0, give_up_seconds: 60}}
+ring_size: 8
+worker:
+  internal_partitions: 4
+  http_port: 0
+  summary_interval_seconds: 0.5
+gates:
+  sync:
+    # The demo stops the replicator and the connector on purpose, and those changes count.
+    convergence_share: {convergence_share}
+"""
+
+
+def configuration(endpoints: Endpoints, *, convergence_share: float = 0.99) -> str:
+    """The text of the file; the databases are named through environment variables."""
+    return TEMPLATE.format(
+        bootstrap_servers=endpoints.bootstrap_servers,
+        connect_url=endpoints.connect_url,
+        source_prefix=SOURCE_PREFIX,
+        target_prefix=TARGET_PREFIX,
+        source_connector=SOURCE_CONNECTOR,
+        target_connector=TARGET_CONNECTOR,
+        source_dsn=SOURCE_DSN,
+        target_dsn=TARGET_DSN,
+        group=GROUP,
+        convergence_share=convergence_share,
+    )
+
+
+def environment(endpoints: Endpoints) -> Mapping[str, str]:
+    """The variables that the file refers to."""
+    return {SOURCE_DSN: endpoints.dsn["monolith"], TARGET_DSN: endpoints.dsn["service"]}
