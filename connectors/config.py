@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from figwatch.connectors.config_base import Section
-from figwatch.connectors.config_columns import ColumnConfig
+from figwatch.connectors.config_columns import ColumnConfig, FilterConfig
 from figwatch.connectors.config_limits import (
     DoctorConfig,
     GatesConfig,
@@ -131,6 +131,12 @@ class PairConfig(Section):
 
     columns: dict[str, str | ColumnConfig] = Field(default={})
     """Columns that are compared, likewise. A column that is not named is not compared."""
+
+    source_filter: FilterConfig = Field(default={})
+    """Only source rows with these values take part; the others count as absent."""
+
+    target_filter: FilterConfig = Field(default={})
+    """Only target rows with these values take part."""
 
 
 class ObjectiveConfig(Section):

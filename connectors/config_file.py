@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.config_problems import of_rule, problems_of, unknown_fields
 from figwatch.connectors.config_rules import repeated_pairs, unknown_authority
 from figwatch.connectors.secret import Secret
@@ -107,10 +108,13 @@ def _read(path: pathlib.Path) -> str:
 
 def _validated(source: YamlSource) -> Config:
     try:
-        return Config.model_validate(source.data)
+        config = Config.model_validate(source.data)
     except ValidationError as error:
         problems = problems_of(error, source)
         known = _without(source, unknown_fields(error, source))
+    else:
+        _check_mappings(config, source)
+        return config
     # Pydantic looks at the rules across fields only when the fields are right: look again
     # without the unknown ones, so that one run names everything.
     try:
@@ -119,6 +123,20 @@ def _validated(source: YamlSource) -> Config:
         problems += problems_of(error, known)
     problems += _early_rules(source)
     raise ConfigurationError.of(tuple(dict.fromkeys(problems)))
+
+
+def _check_mappings(config: Config, source: YamlSource) -> None:
+    problems: list[Problem] = []
+    for index, pair in enumerate(config.pairs):
+        try:
+            pair_rule(pair)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                below = problem.where.removeprefix(f"pairs.{pair.name}.")
+                where = source.where(("pairs", index, *below.split(".")))
+                problems.append(dataclasses.replace(problem, where=where))
+    if problems:
+        raise ConfigurationError.of(tuple(problems))
 
 
 def _early_rules(source: YamlSource) -> list[Problem]:

@@ -5,7 +5,7 @@
 
 import types
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,6 +15,15 @@ from figwatch.connectors.yaml_source import Path, YamlSource
 from figwatch.validators.errors import Problem
 
 FIELDS_LISTED_MAX = 12
+
+
+class Fault(NamedTuple):
+    """What pydantic says of one path; `branch` names the branch of a union that says it."""
+
+    kind: str
+    message: str
+    branch: str
+
 
 _EXPECTED = {
     "string_type": "text",
@@ -30,27 +39,28 @@ _EXPECTED = {
 
 def problems_of(error: ValidationError, source: YamlSource) -> list[Problem]:
     """Every problem in the order of the file. Values are never quoted: one may be a secret."""
-    found: dict[tuple[Path, str], Problem] = {}
+    rules: list[BrokenRule] = []
+    faults: dict[Path, list[Fault]] = {}
     for detail in error.errors(include_url=False, include_input=False):
         if detail["type"] == RULE_ERROR:
-            for rule in detail["ctx"]["broken"]:
-                found[rule.path, rule.code] = of_rule(rule, source)
+            rules += detail["ctx"]["broken"]
             continue
-        path = _path_in_file(detail["loc"], source.data)
         kind = detail["type"]
-        if path is None or (path, kind) in found:
-            continue
-        found[path, kind] = _of_field(path, kind, detail["msg"], source)
-    order = sorted(found, key=lambda at: _place(at[0], source))
-    return [found[at] for at in order]
+        path, branch = _path_in_file(detail["loc"], source.data, missing=kind == "missing")
+        faults.setdefault(path, []).append(Fault(kind, detail["msg"], branch))
+    found = [(rule.path, of_rule(rule, source)) for rule in rules]
+    for path, at_path in faults.items():
+        meant = _meant(at_path, path, faults)
+        if meant:
+            found.append((path, _of_field(path, meant, source)))
+    return [problem for _, problem in sorted(found, key=lambda item: _place(item[0], source))]
 
 
 def unknown_fields(error: ValidationError, source: YamlSource) -> list[Path]:
     """Paths of the fields that the model does not know."""
     details = error.errors(include_url=False, include_input=False, include_context=False)
     unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
-    paths = (_path_in_file(loc, source.data) for loc in unknown)
-    return [path for path in paths if path is not None]
+    return [_path_in_file(loc, source.data, missing=False)[0] for loc in unknown]
 
 
 def of_rule(rule: BrokenRule, source: YamlSource) -> Problem:
@@ -58,9 +68,22 @@ def of_rule(rule: BrokenRule, source: YamlSource) -> Problem:
     return Problem(rule.code, rule.cause, source.where(rule.path), rule.fix)
 
 
-def _of_field(path: Path, kind: str, message: str, source: YamlSource) -> Problem:
+def _meant(at_path: list[Fault], path: Path, faults: dict[Path, list[Fault]]) -> list[Fault]:
+    """The faults worth telling: a union complains about each of its branches.
+
+    `columns.quantity: {typ: int}` is neither text (a fault at `quantity`) nor a known mapping (a
+    fault below it): only the one below is meant.
+    """
+    if all(fault.branch for fault in at_path):
+        below = any(len(other) > len(path) and other[: len(path)] == path for other in faults)
+        return [] if below else at_path
+    return [fault for fault in at_path if not fault.branch]
+
+
+def _of_field(path: Path, faults: list[Fault], source: YamlSource) -> Problem:
     name = str(path[-1]) if path else "the file"
     where = source.where(path)
+    kind, message = faults[0].kind, faults[0].message
     if kind == "extra_forbidden":
         fields = fields_at(path[:-1])
         listed = ", ".join(fields[:FIELDS_LISTED_MAX])
@@ -70,46 +93,40 @@ def _of_field(path: Path, kind: str, message: str, source: YamlSource) -> Proble
         return Problem(
             "config.missing-field", f"`{name}` is missing", where, f"add `{name}: ...` there"
         )
-    expected = _EXPECTED.get(kind)
+    expected = " or ".join(
+        dict.fromkeys(_EXPECTED[fault.kind] for fault in faults if fault.kind in _EXPECTED)
+    )
     if expected:
         given = _named(_at(path, source.data))
-        return Problem(
-            "config.wrong-type",
-            f"`{name}` should be {expected}, but is {given}",
-            where,
-            f"write {expected}, without quotes" if given == "text" else f"write {expected}",
-        )
-    return Problem("config.wrong-value", f"`{name}` cannot be used", where, _sentence(message))
+        quotes = ", without quotes" if given == "text" else ""
+        cause = f"`{name}` should be {expected}, but is {given}"
+        return Problem("config.wrong-type", cause, where, f"write {expected}{quotes}")
+    if message.startswith("Input should "):
+        fix = f"it should {message.removeprefix('Input should ')}"
+        return Problem("config.wrong-value", f"`{name}` cannot be used so", where, fix)
+    message = message.removeprefix("Value error, ")
+    fix = "docs/configuration.md has the values that it can take"
+    return Problem("config.wrong-value", f"`{name}`: {message}", where, fix)
 
 
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
-
-
-def _path_in_file(loc: tuple[str | int, ...], data: Any) -> Path | None:
-    """The path as the file has it; None for the branch of a union that was not meant.
+def _path_in_file(loc: tuple[str | int, ...], data: Any, *, missing: bool) -> tuple[Path, str]:
+    """The path as the file has it, and the branch of a union that complains ("" for none).
 
     Pydantic puts the name of a union's branch into the location: `columns.quantity.str` and
-    `columns.quantity.ColumnConfig.typ` for one mapping with a misspelt field. The branch `str`
-    is meant unless a mapping stands there.
+    `columns.quantity.ColumnConfig.typ`.
     """
     path: list[str | int] = []
     here = data
+    branch = ""
     for depth, part in enumerate(loc):
-        last = depth == len(loc) - 1
-        if _is_branch(part, here, last=last):
-            if (part == "str") == isinstance(here, dict):
-                return None
-            continue
-        path.append(part)
-        here = _child(here, part)
-    return tuple(path)
-
-
-def _is_branch(part: str | int, here: Any, *, last: bool) -> bool:
-    if part == "str":
-        return last and not (isinstance(here, dict) and "str" in here)
-    return part == "ColumnConfig" and not (isinstance(here, dict) and part in here)
+        absent = missing and depth == len(loc) - 1
+        if isinstance(part, int) or absent or (isinstance(here, dict) and part in here):
+            path.append(part)
+            here = _child(here, part)
+            branch = ""
+        else:
+            branch = part
+    return tuple(path), branch
 
 
 def _child(here: Any, part: str | int) -> Any:
