@@ -39,7 +39,7 @@ sides:
     topic_prefix: {target_prefix}
     heartbeat_topic: __debezium-heartbeat.{target_prefix}
     heartbeat_table: public.figwatch_heartbeat
-    consumer_group: {group}            # the replicator commits after its write: the fence
+    consumer_group: {group}      # it commits offsets after its write: the fence
     database: env:{target_dsn}
     connect: {connect_url}
     connector: {target_connector}
@@ -48,7 +48,7 @@ pairs:
   - name: stock
     source: public.inventory
     target: public.stock_levels
-    key: {{item_id: {{to: sku, type: text, cast: text}}}}        # bigint there, text here
+    key: {{item_id: {{to: sku, cast: int}}}}            # bigint there, text here
     columns:
       quantity: on_hand
       reserved: held
@@ -58,7 +58,7 @@ pairs:
   - name: items
     source: public.inventory
     target: public.inventory_items
-    key: {{item_id: {{to: sku, type: text, cast: text}}}}
+    key: {{item_id: {{to: sku, cast: int}}}}
     columns:
       name: {{to: title, type: text}}
       category: {{to: category, type: text, cast: text}}          # smallint there

@@ -1,10 +1,8 @@
-"""Reading the JSON that figwatch publishes, and the demo's configuration file."""
+"""Reading the JSON that figwatch publishes."""
 
 import pytest
 
 from figwatch.demo.comparison import Found
-from figwatch.demo.configuration import configuration, environment
-from figwatch.demo.sandbox import Endpoints
 from figwatch.demo.watcher import WatcherError, parse_findings, parse_reasons
 
 FINDING = {
@@ -16,7 +14,6 @@ FINDING = {
     "resolved_us": None,
     "evidence": "fence",
 }
-ENDPOINTS = Endpoints("localhost:1", "http://localhost:2", {"monolith": "secret-a", "service": "b"})
 
 
 def test_findings_are_read_by_pair():
@@ -33,9 +30,3 @@ def test_an_answer_of_another_shape_is_an_error_and_not_no_findings(document):
 def test_the_gates_reasons_are_its_criteria_that_do_not_pass():
     criteria = [{"name": "divergent", "verdict": "fail"}, {"name": "coverage", "verdict": "pass"}]
     assert parse_reasons({"criteria": criteria}) == ("divergent",)
-
-
-def test_the_configuration_names_databases_by_variable_and_holds_no_secret():
-    text = configuration(ENDPOINTS)
-    assert "secret-a" not in text
-    assert environment(ENDPOINTS) == {"MONOLITH_DSN": "secret-a", "SERVICE_DSN": "b"}
