@@ -4,8 +4,12 @@ The judge here is SQL on both databases, so that what figwatch is later measured
 from elsewhere.
 """
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,6 +27,7 @@ from figwatch.demo.projection import InventoryRow
 from figwatch.demo.replicator import GROUP, TOPIC
 from figwatch.demo.replicator_writer import MOVE_WAIT_SECONDS_MAX, Arrival, Writer
 from figwatch.demo.sandbox import Sandbox
+from figwatch.demo.sandbox.ports import choose
 from figwatch.demo.truth import Expected, Fault, Kind, Planted
 
 SETTLE_SECONDS_MAX = 60.0
@@ -141,9 +146,7 @@ def test_the_service_follows_the_monolith_through_every_kind_of_operation(migrat
         Fault.STALE_OVERWRITE,
     ],
 )
-def test_a_fault_is_exactly_the_difference_it_says_and_its_repair_is_whole(
-    migration, fault
-):
+def test_a_fault_is_exactly_the_difference_it_says_and_its_repair_is_whole(migration, fault):
     planted = migration.faults.plant(fault)
     assert planted.began_us < planted.planted_us
     rows = {Kind.STALE: "differs", Kind.VALUE_MISMATCH: "differs"}
@@ -279,6 +282,74 @@ def read_all(migration, topic, number):
         messages += [m for m in consumer.consume(number, timeout=1) if m.error() is None]
     consumer.close()
     return messages
+
+
+@contextmanager
+def program(name, *arguments, **environment):
+    """A program of the demo as its own process; it must end in good order when told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"figwatch.demo.{name}", *arguments],
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+        assert process.poll() is None, process.stderr.read()
+        process.terminate()
+        assert process.wait(15) in (0, -15)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_healthy(url):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            return httpx.get(f"{url}/healthz").raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"{url} does not answer")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_each_program_runs_as_a_process_of_its_own(migration):
+    ports = choose(["monolith", "service", "facade"], {})
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    dsns = {"MONOLITH_DSN": migration.monolith_dsn, "SERVICE_DSN": migration.service_dsn}
+    upstreams = {"MONOLITH_URL": urls["monolith"], "SERVICE_URL": urls["service"]}
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": migration.endpoints.bootstrap_servers}
+    nothing = ("--topic", "mono.public.none", "--group", "test-nothing")
+    with (
+        program("monolith", "--port", str(ports["monolith"]), **dsns),
+        program("service", "--port", str(ports["service"]), **dsns),
+        program("facade", "--port", str(ports["facade"]), **upstreams, READS="service"),
+        program("replicator", *nothing, **dsns, **kafka),
+    ):
+        for url in urls.values():
+            wait_healthy(url)
+        done = subprocess.run(
+            [sys.executable, "-m", "figwatch.demo.load", "--operations", "50", "--rate", "100"],
+            env={**os.environ, **dsns, "FACADE_URL": urls["facade"]},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    assert len(Operation) == len(done.stdout.splitlines())
+    assert settled(migration)
+
+
+def test_a_program_without_its_address_says_which_variable_is_missing():
+    done = subprocess.run(
+        [sys.executable, "-m", "figwatch.demo.service"],
+        env={name: value for name, value in os.environ.items() if name != "SERVICE_DSN"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (2, "service: set SERVICE_DSN\n")
 
 
 def test_heartbeat_rows_are_captured_and_not_replicated(migration):
