@@ -87,6 +87,10 @@ def _tell(place: Path, narrator: RichNarrator, workers: int) -> Report:
             report = Story(watcher, migration.faults, narrator, time).tell()
             counts = load.stop()
             narrator.say(f"{counts.total} operations of load, {counts.failed.total()} failed")
+            if migration.replicator.failure is not None:
+                raise StoryError(f"the replicator ended: {migration.replicator.failure}")
+            if counts.done.total() == 0:
+                raise StoryError(f"the load did nothing: {counts.last_failure}")
             return report
 
 
