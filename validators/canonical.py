@@ -54,7 +54,11 @@ class Placeholder:
     def __init__(self, text: str = PLACEHOLDER) -> None:
         data = text.encode()
         self._bytes = data
-        self._texts = {text, base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()}
+        self._texts = {
+            text,
+            base64.b64encode(data).decode(),
+            base64.urlsafe_b64encode(data).decode(),
+        }
         self._lengths = {len(t) for t in self._texts}
         self._text_min = min(self._lengths)
         self._items: tuple[Any, ...] = (*self._texts, data, str(uuid.UUID(bytes=_name_uuid(data))))

@@ -132,7 +132,13 @@ def _sized(word: str, parameters: list[int], suffix: str) -> Kind | None:
         return Kind(Base.DECIMAL, scale=2)
     if word in {"decimal", "numeric"}:
         # `decimal(2)` is this project's own notation, `numeric(10)` the catalogue's
-        scale = parameters[1] if len(parameters) > 1 else 0 if word == "numeric" and parameters else first
+        scale = (
+            parameters[1]
+            if len(parameters) > 1
+            else 0
+            if word == "numeric" and parameters
+            else first
+        )
         return _decimal(scale)
     if word in _TIME_BASES:
         return _time(word, first, zoned=suffix.startswith("with "))

@@ -9,6 +9,7 @@ import datetime
 import re
 from decimal import Decimal
 
+from figwatch.validators.canonical_kinds import Base, Kind
 from figwatch.validators.canonical_numbers import (
     EXACT,
     BadValueError,
@@ -17,7 +18,6 @@ from figwatch.validators.canonical_numbers import (
     number_of,
     whole,
 )
-from figwatch.validators.canonical_kinds import Base, Kind
 
 INFINITY = float("inf")
 NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
@@ -26,7 +26,12 @@ GREGORIAN_DAYS = -141_427  # 1582-10-15: earlier dates differ between snapshot a
 GREGORIAN_NS = GREGORIAN_DAYS * DAY_NS
 
 # What the PostgreSQL connector writes for the infinities (observed with 3.6.3).
-_DATES = {-622191234: INFINITY, -2147472692: INFINITY, -625821272: -INFINITY, -2147472691: -INFINITY}
+_DATES = {
+    -622191234: INFINITY,
+    -2147472692: INFINITY,
+    -625821272: -INFINITY,
+    -2147472691: -INFINITY,
+}
 _STAMPS: dict[str, dict[int, float]] = {
     "us": {9223372036825200000: INFINITY, -9223372036832400000: -INFINITY},
     "ms": {9223372036825200: INFINITY, -9223372036832400: -INFINITY},
@@ -61,8 +66,12 @@ def days_of(year: int, month: int, day: int) -> int:
     year -= month <= 2  # noqa: PLR2004
     era, year_of_era = divmod(year, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + (
-        day_of_year - 719_468
+    return (
+        era * 146_097
+        + year_of_era * 365
+        + year_of_era // 4
+        - year_of_era // 100
+        + (day_of_year - 719_468)
     )
 
 
@@ -224,7 +233,9 @@ def iso(atom: int, base: Base) -> str:
 def _iso_day(days: int) -> str:
     """The inverse of `days_of` (after H. Hinnant, civil_from_days)."""
     era, day_of_era = divmod(days + 719_468, 146_097)
-    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
+    year_of_era = (
+        day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096
+    ) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted = (5 * day_of_year + 2) // 153
     day = day_of_year - (153 * shifted + 2) // 5 + 1

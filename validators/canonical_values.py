@@ -266,7 +266,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _parse_long_numbers(text: str | bytes) -> Any:
-    """msgspec refuses integers beyond Python's 4300 digits; Decimal reads them."""
+    """Msgspec refuses integers beyond Python's 4300 digits; Decimal reads them."""
     try:
         return json.loads(text, parse_float=Decimal, parse_int=_exact, parse_constant=Decimal)
     except RecursionError:

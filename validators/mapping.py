@@ -6,7 +6,6 @@ each transform its function, `mapping_agreement` settles what kind both sides ar
 """
 
 import dataclasses
-from typing import Any
 
 from figwatch.validators.canonical_kinds import TIMES, Base, Kind
 from figwatch.validators.canonical_values import ALLOWED, Encoding

@@ -145,7 +145,9 @@ class Agreement:
     def _joined(self) -> Kind:
         joined = NATURAL
         for side in Side:
-            known = self._learned.get(side) or self.rule.read_type(side) or self._catalogue.get(side)
+            known = (
+                self._learned.get(side) or self.rule.read_type(side) or self._catalogue.get(side)
+            )
             if known is None:
                 continue
             both = join(joined, known)

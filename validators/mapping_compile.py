@@ -16,7 +16,12 @@ import xxhash
 
 from figwatch.validators import canonical
 from figwatch.validators import canonical_times as times
-from figwatch.validators.canonical import MissingColumnError, Placeholder, Special, UnknownValueError
+from figwatch.validators.canonical import (
+    MissingColumnError,
+    Placeholder,
+    Special,
+    UnknownValueError,
+)
 from figwatch.validators.canonical_kinds import TIMES, Base, Kind
 from figwatch.validators.canonical_numbers import BadValueError
 from figwatch.validators.canonical_values import (
@@ -253,7 +258,9 @@ def compile_row(
         convert = canonical.cell(i, atom_of, special)
         scope[f"c{i}"] = _decimal_cell(agreement, side, wire, convert) or convert
         scope[f"d{i}"] = convert
-        quick += _column_code(i, columns, fields, _inline(agreement, side, wire, placeholder.text_min))
+        quick += _column_code(
+            i, columns, fields, _inline(agreement, side, wire, placeholder.text_min)
+        )
         slow += [f"    a{i}, s{i} = d{i}({_raw(agreement.rule, side, fields)}, flags)"]
     numbers = range(len(agreements))
     row = "".join(f"a{i}, " for i in numbers)
@@ -358,7 +365,11 @@ def compile_key(
         wire = wires.get(columns[0]) if columns else None
         scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wire, placeholder))
         lines.append(f"    v = {_raw(agreement.rule, side, fields)}")
-        inline = [b for b in _inline(agreement, side, wire, placeholder.text_min) if "is int" in b or "is str" in b]
+        inline = [
+            b
+            for b in _inline(agreement, side, wire, placeholder.text_min)
+            if "is int" in b or "is str" in b
+        ]
         for number, branch in enumerate(inline):
             test, _, assign = branch.format(i=i).partition(": ")
             lines += [f"    {'elif' if number else 'if'} {test}: {assign}"]

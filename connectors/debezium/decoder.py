@@ -1,0 +1,240 @@
+"""The decoder of a configuration: which topics it reads, and what their records mean.
+
+`Decoder.for_topic` gives the fast callable for a topic, `Decoder.decode` the same by name. The way
+goes on in `connectors.debezium.route` (data) and `connectors.debezium.heartbeats`.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.config_columns import pair_rule
+from figwatch.connectors.debezium.avro import AvroReader
+from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
+from figwatch.connectors.debezium.plan import Feed
+from figwatch.connectors.debezium.route import Route
+from figwatch.connectors.debezium.shapes import Headers, Ignored
+from figwatch.validators import canonical
+from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical_kinds import Kind, kind_of
+from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
+from figwatch.validators.mapping import ColumnRule, PairRule
+from figwatch.validators.mapping_agreement import Agreement, Notice
+
+Decoded = Sequence[Change | Truncate | Malformed | Heartbeat]
+Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
+"""(partition, offset, append time in µs, headers, key, value) → records."""
+Types = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""Side name → table → column → type, as the database's catalogue spells it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    rule: PairRule
+    key: tuple[Agreement, ...]
+    columns: tuple[Agreement, ...]
+
+
+class Decoder:
+    """Decodes the records of both sides. Not for several threads at once.
+
+    Raises:
+        ConfigurationError: a mapping that cannot be, naming the field and the fix.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        registries: Mapping[str, AvroReader] | None = None,
+        types: Types | None = None,
+        placeholder: str = canonical.PLACEHOLDER,
+    ) -> None:
+        self.ignored: Counter[str] = Counter()
+        """Records that are no row events, by name (see shapes.Ignored)."""
+        self.changed = 0
+        """How often an agreement became coarser after the start; fingerprints made before may
+        not compare with those made after."""
+        self._config = config
+        self._placeholder = Placeholder(placeholder)
+        self._avro = {name: (registries or {}).get(name) or AvroReader() for name in config.sides}
+        self._pairs = {pair.name: self._pair(pair, types or {}) for pair in config.pairs}
+        self._routes = self._make_routes()
+        self._others: dict[str, Decode] = {}
+        self._heartbeat_topics: set[str] = set()
+        self._heartbeat_rows: set[str] = set()
+        self._make_heartbeats()
+
+    # -- topics
+
+    def topics(self) -> frozenset[str]:
+        """Data topics of the pairs, both sides."""
+        return frozenset(self._routes)
+
+    def heartbeat_topics(self) -> frozenset[str]:
+        """Topics of plain heartbeats."""
+        return frozenset(self._heartbeat_topics)
+
+    def heartbeat_row_topics(self) -> frozenset[str]:
+        """Topics of heartbeat tables, whose rows carry the database's commit time."""
+        return frozenset(self._heartbeat_rows)
+
+    # -- decoding
+
+    def for_topic(self, topic: str) -> Decode:
+        """The callable that decodes one topic's records."""
+        route = self._routes.get(topic)
+        if route is not None:
+            return route.decode
+        return self._others.get(topic, self._elsewhere)
+
+    def decode(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Decoded:
+        """What a record means; empty when it is no row event (then counted in `ignored`).
+
+        Raises:
+            RegistryUnavailable: its schema cannot be had now. That is no property of the record:
+                wait and ask again.
+        """
+        return self.for_topic(topic)(partition, offset, append_us, headers, key, value)
+
+    def learn(self, topic: str, headers: Headers, key: bytes | None, value: bytes | None) -> None:
+        """Take the schemas of a record ahead of decoding. Call it with one record of each topic
+        before the first `decode`: where two schemas write a value differently and the
+        configuration names no type, what they have in common must be known from the start.
+        """
+        route = self._routes.get(topic)
+        if route is not None:
+            route.learn(headers, key, value)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What is compared less exactly than it is stored, and why; tell each once."""
+        return tuple(
+            notice
+            for pair in self._pairs.values()
+            for agreement in (*pair.key, *pair.columns)
+            for notice in agreement.notices()
+        )
+
+    def decode_key(self, pair: str, key: bytes) -> dict[str, Any]:
+        """The key columns, by the source side's names.
+
+        Raises:
+            ValueError: no canonical key of this pair.
+            KeyError: no such pair.
+        """
+        found = self._pairs[pair]
+        kinds = [agreement.kind for agreement in found.key]
+        return canonical.decode_key(key, found.rule.key_names, kinds)
+
+    def column_names(self, pair: str) -> tuple[str, ...]:
+        """The compared columns in the order of the sketch, by their names in the configuration."""
+        return tuple(rule.name for rule in self._pairs[pair].rule.columns)
+
+    # -- construction
+
+    def _pair(self, pair: Any, types: Types) -> _Pair:
+        rule = pair_rule(pair)
+        sides = {Side.SOURCE: self._config.source_side, Side.TARGET: self._config.target_side}
+        tables = {
+            Side.SOURCE: types.get(sides[Side.SOURCE], {}).get(pair.source, {}),
+            Side.TARGET: types.get(sides[Side.TARGET], {}).get(pair.target, {}),
+        }
+
+        def agreement(column: ColumnRule) -> Agreement:
+            return Agreement(
+                pair.name, column, {side: _catalogue(column, side, tables[side]) for side in Side}
+            )
+
+        return _Pair(rule, tuple(map(agreement, rule.key)), tuple(map(agreement, rule.columns)))
+
+    def _make_routes(self) -> dict[str, Route]:
+        feeds: dict[str, list[Feed]] = {}
+        side_of: dict[str, str] = {}
+        for pair in self._config.pairs:
+            made = self._pairs[pair.name]
+            both = (
+                (Side.SOURCE, self._config.source_side, self._config.source_topics(pair)),
+                (Side.TARGET, self._config.target_side, self._config.target_topics(pair)),
+            )
+            for side, name, topics in both:
+                for topic in topics:
+                    feed = Feed(made.rule, side, made.key, made.columns)
+                    feeds.setdefault(topic, []).append(feed)
+                    side_of[topic] = name
+        return {
+            topic: Route(
+                topic,
+                found,
+                self._avro[side_of[topic]],
+                self._placeholder,
+                self.ignored,
+                self._reset,
+            )
+            for topic, found in feeds.items()
+        }
+
+    def _make_heartbeats(self) -> None:
+        for name, side in self._config.sides.items():
+            avro, role = self._avro[name], self._role(name)
+            if side.heartbeat_topic is not None:
+                self._heartbeat_topics.add(side.heartbeat_topic)
+                plain = Heartbeats(side.heartbeat_topic, name, role, avro)
+                self._others[side.heartbeat_topic] = plain.decode
+            if side.heartbeat_table is not None:
+                topic = f"{side.topic_prefix}.{side.heartbeat_table}"
+                self._heartbeat_rows.add(topic)
+                rows = HeartbeatRows(topic, name, role, avro, self.ignored)
+                self._others[topic] = rows.decode
+            self._others.setdefault(f"{side.topic_prefix}.transaction", self._transaction)
+            self._others.setdefault(f"{side.topic_prefix}.message", self._message)
+            self._others.setdefault(side.topic_prefix, self._schema_change)
+
+    def _role(self, name: str) -> Side:
+        return Side.SOURCE if name == self._config.source_side else Side.TARGET
+
+    def _reset(self, route: Route) -> None:
+        """An agreement changed: every route that shares a pair compiles its plans anew."""
+        self.changed += 1
+        names = {feed.rule.name for feed in route.feeds}
+        for other in self._routes.values():
+            if names & {feed.rule.name for feed in other.feeds}:
+                other.reset()
+
+    # -- records that are no rows
+
+    def _transaction(self, *_record: Any) -> Decoded:
+        self.ignored[Ignored.TRANSACTION] += 1
+        return ()
+
+    def _message(self, *_record: Any) -> Decoded:
+        self.ignored[Ignored.MESSAGE] += 1
+        return ()
+
+    def _schema_change(self, *_record: Any) -> Decoded:
+        self.ignored[Ignored.SCHEMA_CHANGE] += 1
+        return ()
+
+    def _elsewhere(self, *_record: Any) -> Decoded:
+        self.ignored[Ignored.OTHER_TOPIC] += 1
+        return ()
+
+
+def _catalogue(rule: ColumnRule, side: Side, table: Mapping[str, str]) -> Kind | None:
+    columns = rule.columns(side)
+    text = table.get(columns[0]) if len(columns) == 1 and not rule.path(side) else None
+    if text is None:
+        return None
+    try:
+        return kind_of(text)
+    except ValueError:  # a type of the user's own (an enum): text
+        return None

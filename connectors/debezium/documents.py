@@ -1,0 +1,75 @@
+"""From the bytes of a key or value to a parsed document and the schema that came with it.
+
+`connectors.debezium.shapes` says what a document means, `connectors.debezium.avro` reads Avro.
+"""
+
+import dataclasses
+from typing import Any
+
+import msgspec
+
+from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.malformed import MalformedError, Reason
+from figwatch.connectors.debezium.schema import ConnectSchema, RecordSchema
+from figwatch.connectors.debezium.shapes import Headers
+from figwatch.validators.canonical_values import parse_json
+
+RECORD_BYTES_MAX = 64 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed value; `prefix` is what stands before the payload of a record with embedded schema,
+    where the next record is likely to start with the same bytes.
+    """
+
+    value: Any
+    schema: RecordSchema | None = None
+    prefix: bytes | None = None
+
+
+class _Schemaful(msgspec.Struct, forbid_unknown_fields=True):
+    payload: msgspec.Raw
+    schema: msgspec.Raw
+
+
+_SCHEMAFUL = msgspec.json.Decoder(_Schemaful)
+
+
+def document_of(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> Document:
+    """Parse a key or value.
+
+    Raises:
+        MalformedError: it is neither JSON nor readable Avro.
+        RegistryUnavailable: its Avro schema cannot be had now.
+    """
+    if len(data) > RECORD_BYTES_MAX:
+        raise MalformedError(Reason.TOO_LARGE, f"a record of more than {RECORD_BYTES_MAX} bytes")
+    found = avro.read(data, headers, role)
+    if found is not None:
+        return Document(*found)
+    if data[:1] == b"{":
+        schemaful = _embedded(data)
+        if schemaful is not None:
+            return schemaful
+    return Document(_json(data))
+
+
+def _embedded(data: bytes) -> Document | None:
+    try:
+        both = _SCHEMAFUL.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    schema, payload = bytes(both.schema), bytes(both.payload)
+    if schema == b"null":
+        return Document(_json(payload))
+    prefix = data[: len(data) - 1 - len(payload)]
+    usual = prefix.endswith(b'"payload":') and prefix + payload + b"}" == data
+    return Document(_json(payload), ConnectSchema(_json(schema), schema), prefix if usual else None)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return parse_json(data)
+    except (ValueError, ArithmeticError) as error:
+        raise MalformedError(Reason.BAD_JSON, str(error)) from None

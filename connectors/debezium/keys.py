@@ -1,0 +1,136 @@
+"""Record keys: which row a record is about, in any encoding, also in the headers of a move.
+
+`connectors.debezium.route` asks for the key's row and turns it into canonical key bytes with the
+plan's function for each pair.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.documents import document_of
+from figwatch.connectors.debezium.malformed import MalformedError, Reason
+from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
+from figwatch.connectors.debezium.schema import BadSchemaError
+from figwatch.connectors.debezium.shapes import Headers
+from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical_values import Wire
+
+SCHEMAS_MAX = 256
+"""Schemas of one topic that are kept compiled; beyond it all are compiled anew when seen."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeyRow:
+    """The raw columns of a record key and the plan that reads them."""
+
+    plan: KeyPlan
+    row: Any
+
+    def bytes_of(self, feed: int) -> bytes:
+        """The canonical key for a feed.
+
+        Raises:
+            ValueError: the feed's key columns are not in it, or cannot be read.
+        """
+        return self.plan.feeds[feed][0](self.row)
+
+    def raw(self, feed: int) -> Any:
+        """The raw values, to compare with the row's."""
+        return self.plan.feeds[feed][1](self.row)
+
+
+class KeyReader:
+    """Reads the keys of one topic. `on_wires` is told of each schema before it is compiled."""
+
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        avro: AvroReader,
+        placeholder: Placeholder,
+        on_wires: Callable[[dict[str, Wire]], None],
+    ) -> None:
+        self._feeds = feeds
+        self._avro = avro
+        self._placeholder = placeholder
+        self._on_wires = on_wires
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all compiled plans."""
+        self._plans: dict[Any, KeyPlan] = {}
+        self._plain = key_plan(self._feeds, {}, self._placeholder)
+        self._prefix = b"\0"  # no JSON starts so
+        self._prefix_plan = self._plain
+
+    def read(self, key: bytes | None, headers: Headers) -> KeyRow | None:
+        """The row of a record key; None without one.
+
+        Raises:
+            MalformedError: it cannot be read.
+            RegistryUnavailable: its schema cannot be had now.
+        """
+        if key is None or not key:
+            return None
+        if key[:1] == b"{":
+            plan, data = self._plain, key
+            if key.startswith(self._prefix):
+                plan, data = self._prefix_plan, key[len(self._prefix) : -1]
+            try:
+                row = plan.json.decode(data)
+            except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError):
+                return self._slow(key, headers)
+            # a key with schema decodes into a plain Struct of which nothing is set
+            if row != plan.empty:
+                return KeyRow(plan, row)
+        return self._slow(key, headers)
+
+    def header(self, value: bytes | None, like: KeyRow | None, headers: Headers) -> KeyRow | None:
+        """The key in a header of a move. SimpleHeaderConverter drops its schema: the record key's
+        stands in.
+        """
+        found = self.read(value, headers)
+        if found is None or like is None or found.plan is not self._plain:
+            return found
+        values = {name: getattr(found.row, f"f{i}") for name, i in found.plan.fields.items()}
+        return KeyRow(like.plan, like.plan.row_of(values))
+
+    def _slow(self, key: bytes, headers: Headers) -> KeyRow:
+        try:
+            document = document_of(key, headers, Role.KEY, self._avro)
+        except MalformedError as error:
+            if error.reason is not Reason.BAD_JSON or key[:1] in b'{["':
+                raise
+            return self._bare(_text(key))
+        if not isinstance(document.value, dict):
+            return self._bare(document.value)
+        if document.schema is None:
+            return KeyRow(self._plain, self._plain.row_of(document.value))
+        plan = self._plans.get(document.schema.identity)
+        if plan is None:
+            try:
+                wires = document.schema.wires(None)
+            except BadSchemaError as error:
+                raise MalformedError(Reason.BAD_SCHEMA, f"the key's schema: {error}") from None
+            self._on_wires(wires)  # may reset this reader
+            if len(self._plans) >= SCHEMAS_MAX:
+                self._plans.clear()
+            plan = key_plan(self._feeds, wires, self._placeholder)
+            self._plans[document.schema.identity] = plan
+        if document.prefix is not None:
+            self._prefix, self._prefix_plan = document.prefix, plan
+        return KeyRow(plan, plan.row_of(document.value))
+
+    def _bare(self, value: Any) -> KeyRow:
+        """A key that is just a value (outbox events, bare keys): the only column, if it is one."""
+        return KeyRow(self._plain, self._plain.row(*[value] * (len(self._plain.fields) == 1)))
+
+
+def _text(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        raise MalformedError(Reason.UNKNOWN_FRAMING, "the key is no text") from None

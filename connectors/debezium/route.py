@@ -1,0 +1,180 @@
+"""One data topic: raw records in, changes out. The hot path of figwatch.
+
+A plain JSON envelope goes straight into generated Structs (`connectors.debezium.plan`); a record
+with an embedded schema is recognised by its first bytes and only its payload decoded; all other
+shapes take the slower way over `connectors.debezium.shapes`. What a row event becomes is in
+`connectors.debezium.rows`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
+from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
+from figwatch.connectors.debezium.malformed import MalformedError, Reason
+from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
+from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
+from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
+from figwatch.connectors.debezium.shapes import Event, Headers, Ignored, event_of
+from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical_values import Wire, json_text
+from figwatch.validators.change import Op
+
+_OPS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
+IDENTITY_LOOKS = 50
+"""First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
+
+
+class Route:
+    """Decodes the records of one topic for every pair that it feeds."""
+
+    def __init__(
+        self,
+        topic: str,
+        feeds: Sequence[Feed],
+        avro: AvroReader,
+        placeholder: Placeholder,
+        ignored: Counter[str],
+        on_change: Callable[["Route"], None],
+    ) -> None:
+        self.topic = topic
+        self.feeds = feeds
+        self.ignored = ignored
+        self._avro = avro
+        self._placeholder = placeholder
+        self._on_change = on_change
+        self._looks = IDENTITY_LOOKS
+        self._keys = KeyReader(feeds, avro, placeholder, self._learn)
+        self._rows = RowWriter(feeds, self._keys, ignored)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all compiled plans: an agreement has changed."""
+        self._plans: dict[Any, RowPlan] = {}
+        self._plain = row_plan(self.feeds, {}, self._placeholder)
+        self._prefix = b"\0"  # no JSON starts so
+        self._prefix_plan = self._plain
+        self._keys.reset()
+
+    def decode(
+        self,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Decoded:
+        """The changes of one record; empty when it is no row event.
+
+        Raises:
+            RegistryUnavailable: its schema cannot be had now; ask again later.
+        """
+        where = (self.topic, partition, offset, append_us)
+        try:
+            if value is None:
+                return self._rows.tombstone(where, headers, key)
+            if value[:1] == b"{" and len(value) <= RECORD_BYTES_MAX and not self._looks:
+                if value.startswith(self._prefix):
+                    plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
+                else:
+                    plan, payload = self._plain, value
+                try:
+                    event = plan.json.decode(payload)
+                except _UNREADABLE:
+                    event = None
+                if event is not None and event.source is not None:
+                    if event.op == "d":
+                        found = self._rows.quick_delete(where, headers, key, event, plan)
+                        if found is not None:
+                            return found
+                    elif event.op in _OPS and event.after:
+                        return self._rows.upsert(where, headers, key, _OPS[event.op], event, plan)
+            return self._any_shape(where, headers, key, value)
+        except MalformedError as error:
+            return self._rows.malformed(where, headers, key, error.reason, str(error))
+
+    def learn(self, headers: Headers, key: bytes | None, value: bytes | None) -> None:
+        """Take the schemas of a record, without decoding its row.
+
+        Raises:
+            RegistryUnavailable: a schema cannot be had now.
+        """
+        try:
+            self._keys.read(key, headers)
+        except MalformedError:
+            pass
+        try:
+            if value is not None:
+                document = document_of(value, headers, Role.VALUE, self._avro)
+                event = event_of(document.value, headers)
+                if isinstance(event, Event):
+                    self._plan(document, event)
+        except ValueError:
+            pass
+
+    def _learn(self, wires: dict[str, Wire]) -> None:
+        changed = [feed.learn(wires, self._placeholder) for feed in self.feeds]
+        if any(changed):
+            self._on_change(self)
+
+    def _any_shape(
+        self, where: Where, headers: Headers, key: bytes | None, value: bytes
+    ) -> Decoded:
+        document = document_of(value, headers, Role.VALUE, self._avro)
+        if document.value is None:  # Avro's and JsonConverter's null
+            return self._rows.tombstone(where, headers, key)
+        try:
+            event = event_of(document.value, headers)
+        except ValueError as error:
+            raise MalformedError(Reason.UNKNOWN_SHAPE, str(error)) from None
+        if isinstance(event, Ignored):
+            self.ignored[event] += 1
+            return ()
+        plan = self._plan(document, event)
+        if document.prefix is not None and event.member == "after" and not event.flattened:
+            self._prefix, self._prefix_plan = document.prefix, plan
+        return self._write(where, headers, key, event, plan)
+
+    def _write(
+        self, where: Where, headers: Headers, key: bytes | None, event: Event, plan: RowPlan
+    ) -> Decoded:
+        if event.op == "t":
+            return self._rows.truncate(where, event)
+        after = None if event.after is None else plan.row_of(event.after)
+        row = RowEvent(event.op, after, event.source, event.transaction, event.flattened)
+        if event.op == "d":
+            return self._rows.delete(where, headers, key, row, plan, event.before)
+        if after is None:
+            # neither old nor new row: the key alone says which one is gone
+            return self._rows.delete(where, headers, key, row, plan, event.before)
+        if self._looks and event.op == "u":
+            self._looks -= 1
+            self._rows.note_identity(event.before, event.after or {})
+        elif self._looks:
+            self._looks -= 1
+        return self._rows.upsert(where, headers, key, _OPS[event.op], row, plan)
+
+    def _plan(self, document: Document, event: Event) -> RowPlan:
+        schema = document.schema
+        if event.inner_schema is not None:
+            schema = ConnectSchema(event.inner_schema, json_text(event.inner_schema))
+        if schema is None:
+            return self._plain
+        identity = (schema.identity, event.member)
+        plan = self._plans.get(identity)
+        if plan is None:
+            try:
+                wires = schema.wires(event.member)
+            except BadSchemaError as error:
+                raise MalformedError(Reason.BAD_SCHEMA, f"the value's schema: {error}") from None
+            self._learn(wires)  # may reset this route
+            if len(self._plans) >= SCHEMAS_MAX:
+                self._plans.clear()
+            plan = self._plans[identity] = row_plan(self.feeds, wires, self._placeholder)
+        return plan

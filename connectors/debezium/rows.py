@@ -1,0 +1,330 @@
+"""A row event of one topic becomes a Change for every pair that the topic feeds.
+
+Here stand the rules of debezium.md: only the key of a delete counts, a key that the row contradicts
+is no key, a null may be an unchanged value. `connectors.debezium.route` is the caller.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from figwatch.connectors.debezium import source as sources
+from figwatch.connectors.debezium.keys import KeyReader, KeyRow
+from figwatch.connectors.debezium.malformed import MalformedError, Reason
+from figwatch.connectors.debezium.plan import Feed, FeedPlan, RowPlan
+from figwatch.connectors.debezium.shapes import Event, Headers, Ignored
+from figwatch.connectors.debezium.source import Source
+from figwatch.validators import canonical
+from figwatch.validators.canonical import MissingColumnError, UnknownValueError
+from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
+
+Decoded = Sequence[Change | Truncate | Malformed]
+Where = tuple[str, int, int, int]
+"""Topic, partition, offset, append time in microseconds."""
+OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
+_NO_SOURCE = Source()
+PARTITIONS_MAX = 100_000
+
+
+class RowEvent(msgspec.Struct, gc=False):
+    """A row event with its row as the plan's Struct; the JSON envelope's Struct looks the same."""
+
+    op: str
+    after: Any
+    source: Source | None
+    transaction: Any
+    flattened: bool = False
+
+
+class RowWriter:
+    """Writes the changes of one topic."""
+
+    def __init__(self, feeds: Sequence[Feed], keys: KeyReader, ignored: Counter[str]) -> None:
+        self._feeds = feeds
+        self._keys = keys
+        self._ignored = ignored
+        self._full_identity = False
+        self._last_delete: dict[int, bytes | None] = {}
+
+    def upsert(
+        self, where: Where, headers: Headers, key: bytes | None, op: Op, event: Any, plan: RowPlan
+    ) -> Decoded:
+        """Changes of an event with a row after it."""
+        source = event.source or _NO_SOURCE
+        commit_us = source.ts_us
+        if commit_us.__class__ is not int or not commit_us:
+            commit_us = self._commit_us(source, event, where)
+        lsn, tx = source.lsn, source.txId
+        position = (lsn, 1) if lsn.__class__ is int else sources.position(source, op)
+        if tx.__class__ is not int:
+            tx = sources.transaction_of(source, event.transaction)
+        snapshot, flags = Snapshot.NONE, 0
+        if op is Op.UPDATE:
+            flags = canonical.SILENT
+        if source.snapshot != "false" or op is Op.READ:
+            snapshot = sources.snapshot_of(source, op)
+            if snapshot is not Snapshot.NONE:
+                flags |= canonical.OLD
+        key_row = self._keys.read(key, headers)
+        old = self._moved(headers, OLD_KEY, key_row) if headers and op is Op.CREATE else None
+        if old is not None:
+            flags |= canonical.SILENT
+        row = event.after
+        found: list[Change | Malformed] = []
+        for index, feed in enumerate(plan.feeds):
+            row_key: bytes | None = None
+            try:
+                row_key = self._key(index, feed, key_row, row)
+                if feed.passes is not None and not feed.passes(row):
+                    if op is not Op.UPDATE:
+                        self._ignored[Ignored.FILTERED] += 1
+                        continue
+                    gone = (Op.DELETE, None, b"", commit_us, position, tx, *where, snapshot)
+                    found.append(Change(feed.pair, feed.side, row_key, *gone))
+                    continue
+                fingerprint, sketch, unknown, carried = feed.fingerprint(row, flags)
+                moved = None if old is None else old.bytes_of(index)
+            except ValueError as error:
+                found.append(_malformed(feed, row_key, where, error))
+                continue
+            found.append(
+                Change(
+                    feed.pair,
+                    feed.side,
+                    row_key,
+                    op,
+                    fingerprint,
+                    sketch,
+                    commit_us,
+                    position,
+                    tx,
+                    *where,
+                    snapshot,
+                    unknown,
+                    carried,
+                    moved,
+                )
+            )
+        return found
+
+    def quick_delete(
+        self, where: Where, headers: Headers, key: bytes | None, event: Any, plan: RowPlan
+    ) -> Decoded | None:
+        """Changes of a delete whose key stands above doubt; None when its old row is needed."""
+        key_row = self._keys.read(key, headers)
+        if key_row is None or any(_made_up(key_row.raw(i)) for i in range(len(self._feeds))):
+            return None
+        return self.delete(where, headers, key, event, plan, None)
+
+    def delete(
+        self,
+        where: Where,
+        headers: Headers,
+        key: bytes | None,
+        event: Any,
+        plan: RowPlan,
+        before: Mapping[str, Any] | None,
+    ) -> Decoded:
+        """Changes of a delete. Of `before` only the key columns are used, and they only where the
+        record key lacks them: the rest is made up unless the replica identity is FULL.
+        """
+        source = event.source or _NO_SOURCE
+        commit_us = self._commit_us(source, event, where)
+        position = sources.position(source, Op.DELETE)
+        tx = sources.transaction_of(source, event.transaction)
+        snapshot = sources.snapshot_of(source, Op.DELETE)
+        key_row = self._keys.read(key, headers)
+        new = self._moved(headers, NEW_KEY, key_row)
+        self._remember_delete(where, key)
+        found: list[Change | Malformed] = []
+        for index, feed in enumerate(plan.feeds):
+            row_key: bytes | None = None
+            try:
+                row_key = self._deleted_key(index, feed, key_row, before, plan)
+                moved = None if new is None else new.bytes_of(index)
+            except ValueError as error:
+                found.append(_malformed(feed, row_key, where, error))
+                continue
+            gone = (Op.DELETE, None, b"", commit_us, position, tx, *where, snapshot, (), (), moved)
+            found.append(Change(feed.pair, feed.side, row_key, *gone))
+        return found
+
+    def tombstone(self, where: Where, headers: Headers, key: bytes | None) -> Decoded:
+        """Changes of a record without a value."""
+        partition = where[1]
+        behind_delete = key is not None and self._last_delete.get(partition) == key
+        self._last_delete.pop(partition, None)
+        if key is None or not key:
+            self._ignored[Ignored.NULL_RECORD] += 1
+            return ()
+        if any(name == "id" for name, _ in headers):
+            self._ignored[Ignored.OUTBOX_DELETE] += 1
+            return ()
+        key_row = self._keys.read(key, headers)
+        if key_row is None:
+            raise MalformedError(Reason.NO_KEY, "a tombstone without a key")
+        new = self._moved(headers, NEW_KEY, key_row)
+        found: list[Change | Malformed] = []
+        for index, feed in enumerate(self._feeds):
+            try:
+                row_key = key_row.bytes_of(index)
+                moved = None if new is None else new.bytes_of(index)
+            except (MissingColumnError, UnknownValueError) as error:
+                if behind_delete:
+                    self._ignored[Ignored.REPEATED_TOMBSTONE] += 1
+                    continue
+                found.append(_malformed(feed, None, where, error))
+                continue
+            except ValueError as error:
+                found.append(_malformed(feed, None, where, error))
+                continue
+            rest = (where[3], None, None, *where, Snapshot.NONE, (), (), moved)
+            found.append(Change(feed.rule.name, feed.side, row_key, Op.TOMBSTONE, None, b"", *rest))
+        return found
+
+    def truncate(self, where: Where, event: Event) -> Decoded:
+        """The truncates of the pairs."""
+        commit_us = self._commit_us(event.source, event, where)
+        position = sources.position(event.source, Op.UPDATE)
+        return [
+            Truncate(feed.rule.name, feed.side, commit_us, position, *where) for feed in self._feeds
+        ]
+
+    def malformed(
+        self, where: Where, headers: Headers, key: bytes | None, reason: Reason, detail: str
+    ) -> Decoded:
+        """A Malformed for each pair, with its key where that can be read."""
+        try:
+            key_row = self._keys.read(key, headers)
+        except MalformedError:
+            key_row = None
+        found = []
+        for index, feed in enumerate(self._feeds):
+            row_key = None
+            if key_row is not None:
+                try:
+                    row_key = key_row.bytes_of(index)
+                except ValueError:
+                    pass
+            found.append(Malformed(feed.rule.name, feed.side, row_key, reason, detail, *where))
+        return found
+
+    def note_identity(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
+        """Learn from an update whether old rows are complete (REPLICA IDENTITY FULL): only then
+        does one come with an unchanged key.
+        """
+        if before is None:
+            return
+        for feed in self._feeds:
+            old = [before.get(column) for column in feed.key_columns]
+            if not _made_up(tuple(old)) and old == [after.get(c) for c in feed.key_columns]:
+                self._full_identity = True
+
+    def _commit_us(self, source: Source, event: Any, where: Where) -> int:
+        found = sources.commit_us(source)
+        if found is not None:
+            return found
+        if getattr(event, "flattened", False):
+            return where[3]
+        raise MalformedError(Reason.NO_TIME, "the event's source has no commit time")
+
+    def _moved(self, headers: Headers, name: str, key_row: KeyRow | None) -> KeyRow | None:
+        for header, value in headers:
+            if header == name:
+                return self._keys.header(value, key_row, ())
+        return None
+
+    def _remember_delete(self, where: Where, key: bytes | None) -> None:
+        if len(self._last_delete) >= PARTITIONS_MAX:
+            self._last_delete.clear()
+        self._last_delete[where[1]] = key
+
+    def _key(self, index: int, feed: FeedPlan, key_row: KeyRow | None, row: Any) -> bytes:
+        """The canonical key of an upsert, from the record key where it holds the columns; the row
+        must not contradict it.
+        """
+        if key_row is None:
+            return _from_row(feed, row)
+        raw = key_row.raw(index)
+        if _lacks(raw):
+            return _from_row(feed, row)
+        found = key_row.bytes_of(index)
+        row_raw = feed.raw_key(row)
+        if raw == row_raw or _lacks(row_raw):
+            return found
+        if feed.key(row) != found:
+            raise MalformedError(Reason.KEY_MISMATCH, "key and row name different rows")
+        return found
+
+    def _deleted_key(
+        self,
+        index: int,
+        feed: FeedPlan,
+        key_row: KeyRow | None,
+        before: Mapping[str, Any] | None,
+        plan: RowPlan,
+    ) -> bytes:
+        raw = msgspec.UNSET if key_row is None else key_row.raw(index)
+        if key_row is not None and not _lacks(raw):
+            if _made_up(raw) and before is not None and self._doubtful(index, before):
+                raise MalformedError(
+                    Reason.KEY_MISMATCH,
+                    "the key of a delete is made up: REPLICA IDENTITY must cover the primary key",
+                )
+            return key_row.bytes_of(index)
+        if before is None:
+            raise MalformedError(Reason.NO_KEY, "a delete without key and old row")
+        row = plan.row_of(before)
+        if key_row is not None and _made_up(feed.raw_key(row)) and not self._full_identity:
+            raise MalformedError(
+                Reason.NO_KEY, "the key columns of the pair are not in the key of a delete"
+            )
+        return _from_row(feed, row)
+
+    def _doubtful(self, index: int, before: Mapping[str, Any]) -> bool:
+        """Whether an all-default key is made up: the identity covers other columns than the key,
+        so that some of them are real while the rest is filled up.
+        """
+        if self._full_identity:
+            return False
+        columns = set(self._feeds[index].key_columns)
+        others = [_default(v) for name, v in before.items() if name not in columns]
+        return any(others) and not all(others)
+
+
+def _from_row(feed: FeedPlan, row: Any) -> bytes:
+    raw = feed.raw_key(row)
+    if _lacks(raw):
+        raise MalformedError(Reason.NO_KEY, "the pair's key columns are not in the record")
+    return feed.key(row)
+
+
+def _lacks(raw: Any) -> bool:
+    """Whether a key column is absent."""
+    return raw is msgspec.UNSET or (raw.__class__ is tuple and msgspec.UNSET in raw)
+
+
+def _default(value: Any) -> bool:
+    """Whether Debezium may have made this value up for a column it was not sent."""
+    return value is None or value in ("", 0, "1970-01-01T00:00:00Z", "00:00:00Z") or value == []
+
+
+def _made_up(raw: Any) -> bool:
+    return all(map(_default, raw)) if raw.__class__ is tuple else _default(raw)
+
+
+_REASONS = {MissingColumnError: Reason.MISSING_COLUMN, UnknownValueError: Reason.NO_KEY}
+
+
+def _malformed(feed: Any, key: bytes | None, where: Where, error: ValueError) -> Malformed:
+    """A Malformed of one pair. Messages of this project's errors hold no values; others might."""
+    if isinstance(error, MalformedError):
+        reason, detail = error.reason, str(error)
+    elif isinstance(error, MissingColumnError | UnknownValueError | canonical.BadValueError):
+        reason, detail = _REASONS.get(type(error), Reason.BAD_VALUE), str(error)
+    else:
+        reason, detail = Reason.BAD_VALUE, type(error).__name__
+    pair = feed.pair if isinstance(feed, FeedPlan) else feed.rule.name
+    return Malformed(pair, feed.side, key, reason, detail, *where)

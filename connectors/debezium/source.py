@@ -1,0 +1,106 @@
+"""The `source` block of an event: when it was committed, where in the log, in which transaction.
+
+Works on any object with the attributes of `Source`, so that JSON and Avro share it.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+import xxhash
+
+from figwatch.validators.change import Op, Snapshot
+
+FIELDS = ("ts_ms", "ts_us", "ts_ns", "snapshot", "lsn", "txId", "file", "pos", "row", "gtid")
+_BINLOG = re.compile(r".*?(\d{1,18})")
+_INTEGER = re.compile(r"-?\d{1,19}")
+
+
+class Source(msgspec.Struct, gc=False):
+    """What is needed of `source`. Every field may be absent: older releases, filtered fields."""
+
+    ts_ms: Any = None
+    ts_us: Any = None
+    ts_ns: Any = None
+    snapshot: Any = None
+    lsn: Any = None
+    txId: Any = None  # noqa: N815  # Debezium's name
+    file: Any = None
+    pos: Any = None
+    row: Any = None
+    gtid: Any = None
+
+
+_SNAPSHOTS = {
+    None: Snapshot.NONE,
+    "false": Snapshot.NONE,
+    False: Snapshot.NONE,
+    "": Snapshot.NONE,
+    "last": Snapshot.LAST,
+    "incremental": Snapshot.INCREMENTAL,
+}
+
+
+def integer(value: Any) -> int | None:
+    """An integer that may stand as text (CloudEvents, added fields); None for anything else."""
+    if value.__class__ is int:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    return None
+
+
+def commit_us(source: Source) -> int | None:
+    """Commit time in microseconds at the best precision there is.
+
+    A value of 0 stands for absent where a converter wrote a DEFAULT over null.
+    """
+    micros = integer(source.ts_us)
+    if micros:
+        return micros
+    nanos = integer(source.ts_ns)
+    if nanos:
+        return nanos // 1_000
+    millis = integer(source.ts_ms)
+    return None if millis is None else millis * 1_000
+
+
+def snapshot_of(source: Source, op: Op) -> Snapshot:
+    """Where the event came from; a read whose record does not say so is a snapshot's row."""
+    value = source.snapshot
+    if value.__class__ is str:
+        value = value.lower()
+    try:
+        found = _SNAPSHOTS.get(value, Snapshot.ROW)
+    except TypeError:  # an unhashable value: not Debezium's
+        found = Snapshot.NONE
+    return Snapshot.ROW if found is Snapshot.NONE and op is Op.READ else found
+
+
+def position(source: Source, op: Op) -> tuple[int, ...] | None:
+    """PostgreSQL: (lsn, 0 for a delete else 1). MySQL: (file number, pos, row, 0 or 1)."""
+    order = 0 if op is Op.DELETE else 1
+    lsn = integer(source.lsn)
+    if lsn is not None:
+        return (lsn, order)
+    pos = integer(source.pos)
+    if pos is None or not isinstance(source.file, str):
+        return None
+    number = _BINLOG.fullmatch(source.file)
+    if number is None:
+        return None
+    return (int(number[1]), pos, integer(source.row) or 0, order)
+
+
+def transaction_of(source: Source, transaction: Any) -> int | None:
+    """PostgreSQL's transaction id, or 63 bits that stand for a GTID."""
+    number = integer(source.txId)
+    if number is not None:
+        return number
+    name = transaction.get("id") if isinstance(transaction, dict) else None
+    if not isinstance(name, str):
+        name = source.gtid
+    if not isinstance(name, str) or not name:
+        return None
+    head = integer(name.partition(":")[0])  # PostgreSQL: `txid:lsn`, the lsn differs per event
+    return xxhash.xxh3_64_intdigest(name.encode()) >> 1 if head is None else head
