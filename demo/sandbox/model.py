@@ -5,7 +5,7 @@ Nothing here does I/O. `stack.py` is where they are put to use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class Endpoints:
 
     bootstrap_servers: str
     connect_url: str
-    dsn: Mapping[str, str]
+    dsn: Mapping[str, str] = field(repr=False)
 
 
 class ServiceState(StrEnum):
