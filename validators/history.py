@@ -191,6 +191,7 @@ def _emit_again(source: Source, change: Change, stream: int) -> None:
     """
     position = change.position
     source.track.emitted, source.track.emitted_offset = position, change.offset
+    source.track.emitted_stream = stream
     if position is None:
         return
     for entry in reversed(source.ring):
@@ -225,6 +226,7 @@ def _follow(track: Track, change: Change, stream: int) -> None:
     if change.position is not None:
         track.position, track.commit_us = change.position, change.commit_us
     track.emitted, track.emitted_offset = track.position, change.offset
+    track.emitted_stream = stream
 
 
 def _gives_sample(change: Change) -> bool:

@@ -112,7 +112,8 @@ class Judge:
         if effect is Effect.DUPLICATE:
             self.ledger.duplicate(pair, change)
         else:
-            stream.kept.new_offset = change.offset
+            if change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE:
+                stream.kept.new_offset, stream.kept.new_us = change.offset, change.commit_us
             self.ledger.counted(pair, change)
             self._after_truncate(pair, state, change, now_us)
             if change.unknown and change.moved is not None:
@@ -341,7 +342,7 @@ class Judge:
         for pair in self.pairs.values():
             for side in Side:
                 if coverage.topic in pair.rules.topics(side):
-                    pair.streams[side].append(self.streams[index])
+                    pair.add_stream(side, index)
         self._stale = True
         return index
 

@@ -124,7 +124,7 @@ class Ledger:
                 verdict = Verdict.DIVERGENT  # proved before; waiting does not mend it
         if verdict is Verdict.CONSISTENT and state.foreign and state.finding is None:
             self.books(pair).transient += 1
-        state.foreign = judgement.rule.startswith("foreign_value_") and state.finding is None
+        state.foreign = judgement.rule == "foreign_value_young" and state.finding is None
         state.since_us = judgement.since_us
         self._recount(pair, state, verdict, judgement.reason)
         if verdict is Verdict.CONSISTENT:

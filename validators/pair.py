@@ -60,6 +60,11 @@ class Pair:
         self.rules = rules
         self._all = streams
         self.streams: tuple[list[Stream], list[Stream]] = ([], [])
+        self.heard = [False, False]
+        """Whether every partition of the side's topics has been heard of."""
+        self.spread = False
+        """The source's topics were given more partitions: a key's events stand in several."""
+        self._sources: list[int] = []
         self.epochs: list[Epoch | None] = [None, None]
         self.watermarks = [0, 0]
         self.floor_us = 0
@@ -67,6 +72,12 @@ class Pair:
         self.demoted = False
         """The replicator was seen to break what F rests on; its fence proves nothing more."""
         self._ripe: dict[int, Reading | None] = {}
+
+    def add_stream(self, side: Side, index: int) -> None:
+        """Take a raw partition of one side, by its number in the judge's list."""
+        self.streams[side].append(self._all[index])
+        if side is Side.SOURCE:
+            self._sources.append(index)
 
     def refresh(self, expected: dict[str, int]) -> None:
         """Recompute watermarks and ripe readings after marks, barriers and readings.
@@ -79,6 +90,7 @@ class Pair:
             topics = self.rules.topics(side)
             known = all(topic in expected for topic in topics)
             heard = known and len(streams) >= sum(expected[topic] for topic in topics)
+            self.heard[side] = heard
             low = min((s.kept.watermark_us for s in streams), default=0) if heard else 0
             self.watermarks[side] = max(low, 0)
         self._ripe.clear()
@@ -107,11 +119,20 @@ class Pair:
             return False
         if not self.rules.readings:
             return self.watermarks[Side.SOURCE] > touched_us + self.rules.clocks_us
-        read_us = self.read_us(target)
-        if source is not None and 0 <= source.track.stream < len(self._all):
-            return self._all[source.track.stream].covered_us > read_us
-        streams = self.streams[Side.SOURCE]
-        return bool(streams) and all(s.covered_us > read_us for s in streams)
+        streams = self._streams_of(source)
+        return bool(streams) and all(self._covered(index, target) for index in streams)
+
+    def _streams_of(self, source: Source | None) -> list[int]:
+        """Source partitions in which events of this key may stand: its own, or all of them for a
+        key never seen and where partitions were added. Empty while not all are heard of.
+        """
+        if source is not None and 0 <= source.track.stream < len(self._all) and not self.spread:
+            return [source.track.stream]
+        return self._sources if self.heard[Side.SOURCE] else []
+
+    def _covered(self, index: int, target: Target | None) -> bool:
+        """Whether the stream is applied to an end asked for after the target's value was read."""
+        return self._all[index].covered_us > self.read_us(target)
 
     def passed(self, index: int, offset: int, target: Target | None) -> Reading | None:
         """Return a reading proving that the replicator is done with `offset` of stream `index`.
@@ -123,14 +144,18 @@ class Pair:
         if not self.rules.fenced or self.demoted:
             return None
         reading = self.ripe(index)
-        if reading is None or reading.committed is None:
+        if reading is None or not _beyond(reading, offset):
             return None
-        if reading.requested_us <= self.read_us(target) or reading.committed <= offset:
-            return None
-        latest = self._all[index].latest
-        if latest is None or latest.committed is None or latest.committed <= offset:
+        if not self._asked_after(reading, target) or self._behind_again(index, offset):
             return None
         return reading
+
+    def _asked_after(self, reading: Reading, target: Target | None) -> bool:
+        return reading.requested_us > self.read_us(target)
+
+    def _behind_again(self, index: int, offset: int) -> bool:
+        latest = self._all[index].latest
+        return latest is None or not _beyond(latest, offset)
 
     def done(self, source: Source, entry: Entry, target: Target | None) -> Reading | None:
         """F(c): the replicator is done with this version, and it was emitted for good."""
@@ -142,29 +167,34 @@ class Pair:
         """Whether the connector has not gone back to before this version.
 
         After a restart it emits the key's events again, oldest first: while the last emission of
-        the key is an older one, this version's next copy is still to come. A new event in the
-        partition says that the connector has caught up. (Per key: a copy of another key's event
-        can not make the replicator show this key's older version.)
+        the key is an older one, this version's next copy is still to come. An event that is new
+        and was committed later says that the connector has caught up; one that was committed
+        earlier may only seem new, because figwatch could not read it the first time. (Per key: a
+        copy of another key's event can not make the replicator show this key's older version.)
         """
-        if track.emitted is None or entry.position is None or track.emitted >= entry.position:
+        if track.emitted is None or entry.position is None or track.emitted == track.position:
             return True
-        stream = self._all[entry.stream] if 0 <= entry.stream < len(self._all) else None
-        return stream is not None and stream.kept.new_offset > track.emitted_offset
+        if track.emitted >= entry.position:
+            return True
+        if not 0 <= track.emitted_stream < len(self._all):
+            return False
+        kept = self._all[track.emitted_stream].kept
+        later = kept.new_us > entry.commit_us + self.rules.disorder_us
+        return later and kept.new_offset > track.emitted_offset
 
     def rewound_since(self, index: int, answered_us: int) -> bool:
         """Whether the replicator went back on a source stream after that answer."""
         known = 0 <= index < len(self._all)
         return known and self._all[index].rewound_us > answered_us
 
-    def before_history(self, target: Target | None) -> bool:
-        """Whether F holds for all that stood before figwatch's first record (trivially so where
-        reading began at the beginning).
+    def before_history(self, source: Source | None, target: Target | None) -> bool:
+        """Whether F holds for all that stood before figwatch's first record and in what was lost
+        since (trivially so where everything was read from the beginning).
         """
-        for index, stream in enumerate(self._all):
-            base = stream.kept.base
-            if stream in self.streams[Side.SOURCE] and base > 0:
-                if self.passed(index, base - 1, target) is None:
-                    return False
+        for index in self._streams_of(source):
+            lost = max(self._all[index].kept.base, self._all[index].kept.taint)
+            if lost > 0 and self.passed(index, lost - 1, target) is None:
+                return False
         return True
 
     def side_fault(self, side: Side, track: Track | None, *, absent: bool) -> Reason:
@@ -208,3 +238,7 @@ class Pair:
             )
             for s in self.streams[side]
         )
+
+
+def _beyond(reading: Reading, offset: int) -> bool:
+    return reading.committed is not None and reading.committed > offset

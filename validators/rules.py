@@ -108,7 +108,7 @@ def _foreign_value(source: Source | None, target: Target | None, pair: Pair) -> 
         reading = pair.done(source, oldest, target) if source is not None and oldest else None
         if reading is None:
             if young:
-                return Judgement(Verdict.IN_FLIGHT, "foreign_value_young", since_us=since_us)
+                return Judgement(Verdict.IN_FLIGHT, "foreign_value_waiting", since_us=since_us)
             reason = Reason.DEMOTED_FENCE if pair.demoted else Reason.INCOMPLETE_HISTORY
             return Judgement(
                 Verdict.UNKNOWN, "foreign_value_history", reason=reason, since_us=since_us
@@ -128,7 +128,7 @@ def _complete(source: Source | None, target: Target | None, pair: Pair) -> bool:
     """Whether every value that the replicator can ever have had for this key is known."""
     if source is not None and not source.born:
         return False
-    return pair.before_history(target)
+    return pair.before_history(source, target)
 
 
 def _foreign_since_us(source: Source | None, target: Target | None) -> int:

@@ -51,6 +51,8 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     snapshot: bool = False
     """The last good event was a row of an initial snapshot."""
     carried: Carried = ()
+    emitted_stream: int = -1
+    """Stream of the last emission: not that of its version where partitions were added."""
 
 
 class Source(msgspec.Struct, array_like=True, gc=False):

@@ -48,6 +48,8 @@ class Coverage(msgspec.Struct, array_like=True, gc=False):
     """Raw offset of the last event that was no duplicate: it releases the emission frontier."""
     extra_grace_us: int = 0
     """Added to heartbeats after one was found to have run ahead of the log."""
+    new_us: int = 0
+    """Commit time of the event at `new_offset`."""
 
 
 class Stream:
