@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +37,7 @@ class Servers:
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: Future[str] = Future()
+        self._loads: list[RunningLoad] = []
         self._thread = threading.Thread(target=self._run, name="demo-servers", daemon=True)
 
     def __enter__(self) -> Self:
@@ -45,11 +46,14 @@ class Servers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for load in self._loads:
+            load.end()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_SECONDS_MAX)
 
     def start_load(self, settings: LoadSettings) -> RunningLoad:
-        return RunningLoad(self._loop, Load(settings))
+        self._loads.append(RunningLoad(self._loop, Load(settings)))
+        return self._loads[-1]
 
     def _run(self) -> None:
         try:
@@ -84,8 +88,14 @@ class RunningLoad:
 
     def stop(self) -> LoadCounts:
         """Let the operations under way finish; raises what the load raised."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        return self._done.result(STOP_SECONDS_MAX)
+        self.end()
+        return self._done.result()
+
+    def end(self) -> None:
+        """Likewise, whatever became of it."""
+        if not self._done.done():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            wait([self._done], STOP_SECONDS_MAX)
 
 
 class RunningReplicator:
