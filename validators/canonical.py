@@ -15,7 +15,7 @@ import msgspec
 import xxhash
 
 from figwatch.validators import canonical_times as times
-from figwatch.validators.canonical_kinds import TIMES, Base, Kind
+from figwatch.validators.canonical_kinds import NATURAL, TIMES, Base, Kind
 from figwatch.validators.canonical_values import Atom
 
 LONG_BYTES_MIN = 32
@@ -99,7 +99,7 @@ def sketch_of(atom: Atom) -> int:
     if atom is None:
         return NULL_SKETCH
     if atom.__class__ is int:
-        return atom % SKETCH_PRIME + 1  # type: ignore[no-any-return]
+        return atom % SKETCH_PRIME + 1
     data = atom.encode() if atom.__class__ is str else encode(atom)
     return xxhash.xxh32_intdigest(data) & 0xFFFF or 1
 
@@ -152,7 +152,19 @@ def completed(
     return (total % _MODULUS).to_bytes(16, "big"), tuple(unknown), tuple(carried)
 
 
-def decode_key(key: bytes, names: Sequence[str], kinds: Sequence[Kind]) -> dict[str, Any]:
+def key_atom(atom: Atom, kind: Kind) -> Atom:
+    """An atom in a key: times, UUIDs and bytes as people write them, so that a key explains itself
+    to a reader that has seen no schema.
+    """
+    if kind.base in _SHOWN_IN_KEYS:
+        return shown(atom, kind)
+    return atom
+
+
+_SHOWN_IN_KEYS = {*TIMES, Base.DATE, Base.UUID, Base.BYTES}
+
+
+def decode_key(key: bytes, names: Sequence[str]) -> dict[str, Any]:
     """The key columns of a canonical key, as people and JSON write them.
 
     Raises:
@@ -164,10 +176,10 @@ def decode_key(key: bytes, names: Sequence[str], kinds: Sequence[Kind]) -> dict[
         raise ValueError("no canonical key") from error
     if not isinstance(atoms, list) or len(atoms) != len(names):
         raise ValueError("a canonical key of another pair")
-    return {name: shown(atom, kind) for name, atom, kind in zip(names, atoms, kinds, strict=True)}
+    return {name: shown(atom, NATURAL) for name, atom in zip(names, atoms, strict=True)}
 
 
-def shown(atom: Atom, kind: Kind) -> Any:
+def shown(atom: Atom, kind: Kind) -> Any:  # noqa: PLR0911  # one for each kind of atom
     """An atom as a JSON value for people: decimals as text, times in ISO, bytes in hex."""
     if atom.__class__ is bytes:
         if kind.base is Base.UUID:

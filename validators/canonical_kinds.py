@@ -128,30 +128,35 @@ def kind_of(text: str, *, depth: int = 0) -> Kind:
 
 def _sized(word: str, parameters: list[int], suffix: str) -> Kind | None:
     first = parameters[0] if parameters else None
-    if word == "money":
-        return Kind(Base.DECIMAL, scale=2)
     if word in {"decimal", "numeric"}:
-        # `decimal(2)` is this project's own notation, `numeric(10)` the catalogue's
-        scale = (
-            parameters[1]
-            if len(parameters) > 1
-            else 0
-            if word == "numeric" and parameters
-            else first
-        )
-        return _decimal(scale)
+        return _decimal(_scale(word, parameters))
     if word in _TIME_BASES:
         return _time(word, first, zoned=suffix.startswith("with "))
-    if word == "bigint" and suffix == "unsigned":
-        return Kind(Base.UINT64)
+    special = {("bigint", "unsigned"): Kind(Base.UINT64), ("money", ""): Kind(Base.DECIMAL, 2)}
+    if (word, suffix) in special:
+        return special[word, suffix]
     if word == "tinyint" and first == 1 and not suffix:
         return Kind(Base.BOOL)
-    if word in {"character varying", "bit varying", "double precision"}:
-        word = {"c": "varchar", "b": "varbit", "d": "float8"}[word[0]]
-    base_or_none = _NAMES.get(word)
-    if base_or_none is Base.BITS:
-        return Kind(Base.BITS, scale=first if word != "varbit" else None)
-    return None if base_or_none is None else Kind(base_or_none)
+    base = _NAMES.get(_LONG_NAMES.get(word, word))
+    if base is Base.BITS:
+        return Kind(Base.BITS, scale=first if word in {"bit", "bits"} else None)
+    return None if base is None else Kind(base)
+
+
+_LONG_NAMES = {
+    "character varying": "varchar",
+    "bit varying": "varbit",
+    "double precision": "float8",
+}
+
+
+def _scale(word: str, parameters: list[int]) -> int | None:
+    """`decimal(2)` is this project's own notation, `numeric(10)` the catalogue's."""
+    if len(parameters) > 1:
+        return parameters[1]
+    if not parameters:
+        return None
+    return 0 if word == "numeric" else parameters[0]
 
 
 def _time(word: str, digits: int | None, *, zoned: bool) -> Kind:
@@ -182,30 +187,33 @@ def join(one: Kind, other: Kind) -> Kind | None:
         return other
     if one.base is other.base:
         return _join_same(one, other)
-    bases = {one.base, other.base}
+    bases: set[Base] = {one.base, other.base}
     if bases <= set(_ORDER):
         return max((one, other), key=lambda kind: _ORDER.index(kind.base))
     for loose in (Base.TEXT, Base.CHAR):
         if loose in bases:
             return other if one.base is loose else one
-    return _join_times(one, other, bases)
+    return _join_pair(one, other)
 
 
-def _join_times(one: Kind, other: Kind, bases: set[Base]) -> Kind | None:
-    if bases == {Base.BITS, Base.BOOL} or bases == {Base.BITS, Base.INT}:
-        return one if one.base is Base.BITS else other
-    if bases == {Base.UUID, Base.BYTES}:
-        return Kind(Base.UUID)
-    if bases == {Base.JSON, Base.ARRAY}:
-        return Kind(Base.JSON)
-    digits = _coarser(one.digits, other.digits)
-    if bases <= {Base.TIME, Base.TIMETZ}:
-        return Kind(Base.TIMETZ, digits=digits)
-    if bases == {Base.TIMESTAMP, Base.TIMESTAMPTZ}:
-        return Kind(Base.TIMESTAMPTZ, digits=digits)
-    if Base.DATE in bases and bases & {Base.TIMESTAMP, Base.TIMESTAMPTZ}:
-        return one if other.base is Base.DATE else other
-    return None
+_PAIRS: dict[frozenset[Base], Base] = {
+    frozenset({Base.BITS, Base.BOOL}): Base.BITS,
+    frozenset({Base.BITS, Base.INT}): Base.BITS,
+    frozenset({Base.UUID, Base.BYTES}): Base.UUID,
+    frozenset({Base.JSON, Base.ARRAY}): Base.JSON,
+    frozenset({Base.TIME, Base.TIMETZ}): Base.TIMETZ,
+    frozenset({Base.TIMESTAMP, Base.TIMESTAMPTZ}): Base.TIMESTAMPTZ,
+    frozenset({Base.DATE, Base.TIMESTAMP}): Base.TIMESTAMP,
+    frozenset({Base.DATE, Base.TIMESTAMPTZ}): Base.TIMESTAMPTZ,
+}
+"""What two kinds of different families are compared in."""
+
+
+def _join_pair(one: Kind, other: Kind) -> Kind | None:
+    base = _PAIRS.get(frozenset({one.base, other.base}))
+    if base is None:
+        return None
+    return Kind(base, one.scale or other.scale, _coarser(one.digits, other.digits))
 
 
 def _join_same(one: Kind, other: Kind) -> Kind | None:

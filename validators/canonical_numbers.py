@@ -120,7 +120,7 @@ def whole(value: Number, kind: Kind) -> int:
         BadValueError: it has a fraction, or is no finite number.
     """
     if value.__class__ is Decimal:
-        if not value.is_finite() or value.adjusted() > EXPONENT_MAX:  # type: ignore[union-attr]
+        if not value.is_finite() or value.adjusted() > EXPONENT_MAX:
             raise BadValueError("an integer was expected")
         if value != value.to_integral_value(context=EXACT):
             raise BadValueError("an integer was expected, not a fraction")
@@ -147,14 +147,14 @@ def rounded_float(value: Number, base: Base) -> Number:
         double = struct.unpack("f", struct.pack("f", double))[0]
     elif len(value.as_tuple().digits) <= FLOAT_DIGITS and abs(value.adjusted()) < 300:  # type: ignore[union-attr]  # noqa: PLR2004
         return value
-    return from_float(double) if math.isfinite(double) else Decimal("Infinity").copy_sign(value)  # type: ignore[arg-type]
+    return from_float(double) if math.isfinite(double) else Decimal("Infinity").copy_sign(value)
 
 
 def number_atom(value: Number) -> NumberAtom:
     """The one form of a number; see the module's first lines."""
     if value.__class__ is int:
         if INT_MIN <= value <= INT_MAX:
-            return value  # type: ignore[return-value]
+            return value
         value = Decimal(value)
     if not value.is_finite():  # type: ignore[union-attr]
         return b"NaN" if value.is_nan() else str(value).encode()  # type: ignore[union-attr]

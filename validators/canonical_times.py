@@ -5,7 +5,7 @@ and in the proleptic Gregorian calendar; the infinities are floats. Atoms are da
 (fractions where nanoseconds are there), so that a value does not depend on the unit it came in.
 """
 
-import datetime
+import datetime as dt
 import re
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ _PERIOD = re.compile(
     re.ASCII,
 )
 _PERIOD_TEXT_MAX = 200
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _PLAIN_LENGTHS = frozenset({20, 24, 27})  # 2024-02-29T12:00:00Z with 0, 3 or 6 digits
 
 
@@ -112,11 +112,13 @@ def _iso(text: str) -> float | None:
     """Nanoseconds since the epoch; None for MySQL's zero date, which is no date."""
     if len(text) in _PLAIN_LENGTHS and text[-1] == "Z" and text[10] == "T":
         try:
-            delta = datetime.datetime.fromisoformat(text) - _EPOCH
+            delta = dt.datetime.fromisoformat(text) - _EPOCH
         except ValueError:
             pass
         else:
-            return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
+            return int(
+                ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
+            )
     word = text.strip().lower()
     if word in _WORDS:
         return _WORDS[word]
@@ -164,8 +166,8 @@ def cut(nanos: float, digits: int | None) -> float:
     """
     if digits is None or digits >= 9 or nanos in _WORDS.values():  # noqa: PLR2004
         return nanos
-    step = 10 ** (9 - digits)
-    return nanos // step * step
+    step: int = 10 ** (9 - digits)
+    return int(nanos) // step * step
 
 
 def stamp_atom(nanos: float | None) -> NumberAtom | str | None:

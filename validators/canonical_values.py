@@ -182,7 +182,7 @@ def _text_reader(_kind: Kind, wire: Wire) -> Reader:
 
     def read(value: Any) -> str:
         if value.__class__ is str and not decode:
-            return value  # type: ignore[no-any-return]
+            return value
         if value.__class__ is str or value.__class__ is bytes:
             try:
                 return as_bytes(value, wire.encoding).decode()
@@ -207,11 +207,11 @@ def _spelled(value: Any) -> str:
 def as_bytes(value: Any, encoding: Encoding | None) -> bytes:
     """Bytes from Connect's JSON (base64), hex text, or as they are (Avro)."""
     if value.__class__ is bytes:
-        return value  # type: ignore[no-any-return]
+        return value
     if value.__class__ is not str:
         raise BadValueError(f"bytes were expected, not {value.__class__.__name__}")
     if encoding is Encoding.STRING:
-        return value.encode()  # type: ignore[no-any-return]
+        return value.encode()
     if encoding is not Encoding.HEX:
         try:
             return numbers.from_base64(value)

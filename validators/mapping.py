@@ -166,7 +166,7 @@ _TEXTUAL = {Base.TEXT, Base.CHAR, Base.NATURAL}
 _NUMERIC = {Base.INT, Base.UINT64, Base.DECIMAL, Base.FLOAT32, Base.FLOAT64, Base.NATURAL}
 
 
-def _rule(rule: ColumnRule) -> list[MappingFault]:
+def _rule(rule: ColumnRule) -> list[MappingFault]:  # noqa: C901  # one condition a rule
     t, found = rule.transforms, []
     kind = rule.cast or rule.type
     base = kind.base if kind is not None else Base.NATURAL

@@ -52,7 +52,7 @@ _STAMPS = {Base.TIMESTAMP, Base.TIMESTAMPTZ}
 _DATED = {*TIMES, Base.DATE}
 
 
-def atom_reader(
+def atom_reader(  # noqa: C901  # the steps of one value, in their order
     agreement: Agreement, side: Side, wire: Wire | None, placeholder: Placeholder
 ) -> AtomOf:
     """Raw value of one column (for `concat` a list) and event flags → its atom.
@@ -71,7 +71,7 @@ def atom_reader(
     path = rule.path(side)
     old = kind.base in _STAMPS or kind.base is Base.DATE
 
-    def atom(raw: Any, flags: int) -> Atom:
+    def atom(raw: Any, flags: int) -> Atom:  # noqa: C901  # likewise
         if raw is None:
             if silent and flags & canonical.SILENT:
                 raise UnknownValueError
@@ -363,13 +363,11 @@ def compile_key(
     for i, agreement in enumerate(agreements):
         columns = agreement.rule.columns(side)
         wire = wires.get(columns[0]) if columns else None
-        scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wire, placeholder))
+        scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wire, placeholder), agreement.kind)
         lines.append(f"    v = {_raw(agreement.rule, side, fields)}")
-        inline = [
-            b
-            for b in _inline(agreement, side, wire, placeholder.text_min)
-            if "is int" in b or "is str" in b
-        ]
+        inline = _inline(agreement, side, wire, placeholder.text_min)
+        if agreement.kind.base in _DATED:
+            inline = []
         for number, branch in enumerate(inline):
             test, _, assign = branch.format(i=i).partition(": ")
             lines += [f"    {'elif' if number else 'if'} {test}: {assign}"]
@@ -392,12 +390,12 @@ def compile_key(
     return guarded
 
 
-def _key_cell(atom_of: AtomOf) -> Callable[[Any], Atom]:
+def _key_cell(atom_of: AtomOf, kind: Kind) -> Callable[[Any], Atom]:
     def convert(value: Any) -> Atom:
         atom = atom_of(value, 0)
         if atom is None:
             raise UnknownValueError("a key column is null")
-        return atom
+        return canonical.key_atom(atom, kind)
 
     return convert
 

@@ -4,7 +4,7 @@
 is: value map, case and trim, pad, factor, time zone, rounding. `mapping_compile` is the caller.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import functools
 import zoneinfo
@@ -134,11 +134,11 @@ def _to_utc(nanos: Any, zone: zoneinfo.ZoneInfo) -> Any:
         return nanos
     seconds = nanos // times.NS["s"]
     clamped = min(max(seconds, _SECONDS_MIN), _SECONDS_MAX)
-    local = _NAIVE_EPOCH + datetime.timedelta(seconds=clamped)
-    offset = local.replace(tzinfo=zone).utcoffset() or datetime.timedelta()
+    local = _NAIVE_EPOCH + dt.timedelta(seconds=clamped)
+    offset = local.replace(tzinfo=zone).utcoffset() or dt.timedelta()
     return nanos - int(offset.total_seconds()) * times.NS["s"]
 
 
-_NAIVE_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  # a local time, its zone follows
+_NAIVE_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # a local time, its zone follows
 _SECONDS_MIN = -62_135_000_000  # a week into year 1
 _SECONDS_MAX = 253_402_000_000  # before the end of year 9999

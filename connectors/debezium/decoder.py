@@ -19,9 +19,11 @@ from figwatch.connectors.debezium.shapes import Headers, Ignored
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_kinds import Kind, kind_of
+from figwatch.validators.canonical_values import finisher
 from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
 from figwatch.validators.mapping import ColumnRule, PairRule
 from figwatch.validators.mapping_agreement import Agreement, Notice
+from figwatch.validators.mapping_transforms import literal
 
 Decoded = Sequence[Change | Truncate | Malformed | Heartbeat]
 Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
@@ -89,7 +91,7 @@ class Decoder:
             return route.decode
         return self._others.get(topic, self._elsewhere)
 
-    def decode(
+    def decode(  # noqa: PLR0917  # called a million times: positional
         self,
         topic: str,
         partition: int,
@@ -132,9 +134,24 @@ class Decoder:
             ValueError: no canonical key of this pair.
             KeyError: no such pair.
         """
+        return canonical.decode_key(key, self._pairs[pair].rule.key_names)
+
+    def encode_key(self, pair: str, key: Mapping[str, Any]) -> bytes:
+        """The canonical key of a row by the source side's column names: the way back.
+
+        Raises:
+            ValueError: a key column is missing, or has a value that its type cannot have.
+            KeyError: no such pair.
+        """
         found = self._pairs[pair]
-        kinds = [agreement.kind for agreement in found.key]
-        return canonical.decode_key(key, found.rule.key_names, kinds)
+        atoms = []
+        for name, agreement in zip(found.rule.key_names, found.key, strict=True):
+            if name not in key:
+                raise ValueError(f"key column `{name}` is missing")
+            kind = agreement.kind
+            atom = finisher(kind)(literal(key[name], kind))
+            atoms.append(canonical.key_atom(atom, kind))
+        return canonical.encode(atoms)
 
     def column_names(self, pair: str) -> tuple[str, ...]:
         """The compared columns in the order of the sketch, by their names in the configuration."""

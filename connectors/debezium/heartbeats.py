@@ -39,11 +39,12 @@ class Heartbeats:
         where = (self._topic, partition, offset, append_us)
         try:
             document = document_of(value or b"", headers, Role.VALUE, self._avro).value
-            millis = sources.integer(document.get("ts_ms")) if isinstance(document, dict) else None
-            if millis is None:
-                raise MalformedError(Reason.NO_TIME, "a heartbeat without ts_ms")
         except MalformedError as error:
             return (Malformed(None, self._side, None, error.reason, str(error), *where),)
+        millis = sources.integer(document.get("ts_ms")) if isinstance(document, dict) else None
+        if millis is None:
+            detail = "a heartbeat without ts_ms"
+            return (Malformed(None, self._side, None, Reason.NO_TIME, detail, *where),)
         return (Heartbeat(self._name, millis * 1_000, False, *where),)  # noqa: FBT003
 
 

@@ -6,6 +6,7 @@ shapes take the slower way over `connectors.debezium.shapes`. What a row event b
 `connectors.debezium.rows`.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +34,7 @@ IDENTITY_LOOKS = 50
 class Route:
     """Decodes the records of one topic for every pair that it feeds."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # made in one place, the decoder
         self,
         topic: str,
         feeds: Sequence[Feed],
@@ -61,7 +62,7 @@ class Route:
         self._prefix_plan = self._plain
         self._keys.reset()
 
-    def decode(
+    def decode(  # noqa: PLR0917  # called a million times: positional
         self,
         partition: int,
         offset: int,
@@ -105,18 +106,16 @@ class Route:
         Raises:
             RegistryUnavailable: a schema cannot be had now.
         """
-        try:
+        with contextlib.suppress(MalformedError):
             self._keys.read(key, headers)
-        except MalformedError:
-            pass
-        try:
-            if value is not None:
-                document = document_of(value, headers, Role.VALUE, self._avro)
-                event = event_of(document.value, headers)
-                if isinstance(event, Event):
-                    self._plan(document, event)
-        except ValueError:
-            pass
+        if value is None or value.startswith(self._prefix):
+            return
+        with contextlib.suppress(ValueError):
+            document = document_of(value, headers, Role.VALUE, self._avro)
+            event = event_of(document.value, headers)
+            if isinstance(event, Event):
+                plan = self._plan(document, event)
+                self._remember(document, event, plan)
 
     def _learn(self, wires: dict[str, Wire]) -> None:
         changed = [feed.learn(wires, self._placeholder) for feed in self.feeds]
@@ -137,9 +136,12 @@ class Route:
             self.ignored[event] += 1
             return ()
         plan = self._plan(document, event)
+        self._remember(document, event, plan)
+        return self._write(where, headers, key, event, plan)
+
+    def _remember(self, document: Document, event: Event, plan: RowPlan) -> None:
         if document.prefix is not None and event.member == "after" and not event.flattened:
             self._prefix, self._prefix_plan = document.prefix, plan
-        return self._write(where, headers, key, event, plan)
 
     def _write(
         self, where: Where, headers: Headers, key: bytes | None, event: Event, plan: RowPlan

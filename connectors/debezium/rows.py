@@ -4,6 +4,7 @@ Here stand the rules of debezium.md: only the key of a delete counts, a key that
 is no key, a null may be an unchanged value. `connectors.debezium.route` is the caller.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from figwatch.connectors.debezium.shapes import Event, Headers, Ignored
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators import canonical
 from figwatch.validators.canonical import MissingColumnError, UnknownValueError
+from figwatch.validators.canonical_numbers import BadValueError
 from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
 
 Decoded = Sequence[Change | Truncate | Malformed]
@@ -48,7 +50,7 @@ class RowWriter:
         self._full_identity = False
         self._last_delete: dict[int, bytes | None] = {}
 
-    def upsert(
+    def upsert(  # noqa: C901, PLR0917  # the hot path: in one piece
         self, where: Where, headers: Headers, key: bytes | None, op: Op, event: Any, plan: RowPlan
     ) -> Decoded:
         """Changes of an event with a row after it."""
@@ -118,7 +120,7 @@ class RowWriter:
             return None
         return self.delete(where, headers, key, event, plan, None)
 
-    def delete(
+    def delete(  # noqa: PLR0917  # called from the hot path: positional
         self,
         where: Where,
         headers: Headers,
@@ -204,10 +206,8 @@ class RowWriter:
         for index, feed in enumerate(self._feeds):
             row_key = None
             if key_row is not None:
-                try:
+                with contextlib.suppress(ValueError):
                     row_key = key_row.bytes_of(index)
-                except ValueError:
-                    pass
             found.append(Malformed(feed.rule.name, feed.side, row_key, reason, detail, *where))
         return found
 
@@ -322,7 +322,7 @@ def _malformed(feed: Any, key: bytes | None, where: Where, error: ValueError) ->
     """A Malformed of one pair. Messages of this project's errors hold no values; others might."""
     if isinstance(error, MalformedError):
         reason, detail = error.reason, str(error)
-    elif isinstance(error, MissingColumnError | UnknownValueError | canonical.BadValueError):
+    elif isinstance(error, MissingColumnError | UnknownValueError | BadValueError):
         reason, detail = _REASONS.get(type(error), Reason.BAD_VALUE), str(error)
     else:
         reason, detail = Reason.BAD_VALUE, type(error).__name__

@@ -18,6 +18,10 @@ OPS = frozenset("cudrtm")
 _ENVELOPE_FIELDS = frozenset({"before", "after", "source"})
 
 
+class UnknownShapeError(ValueError):
+    """A document that is none of the shapes; the message says what is missing."""
+
+
 class Ignored(enum.StrEnum):
     """Records that are no row events, by the name under which they are counted."""
 
@@ -58,16 +62,18 @@ class Event:
     """Without a commit time of its own, the append time stands in."""
 
 
-def event_of(document: Any, headers: Headers) -> Event | Ignored:
+def event_of(  # noqa: PLR0911  # one return for each shape
+    document: Any, headers: Headers
+) -> Event | Ignored:
     """The event of a decoded value.
 
     Raises:
-        ValueError: it has no shape that is known; the message says what is missing.
+        UnknownShapeError: it is none of them.
     """
     if isinstance(document, str | bytes):
         return _outbox(document, headers)
     if not isinstance(document, dict):
-        raise ValueError("the value is no JSON object")
+        raise UnknownShapeError("the value is no JSON object")
     if document.get("op") in OPS and _ENVELOPE_FIELDS & document.keys():
         return _envelope(document)
     if document.get("op") == "m":
@@ -96,7 +102,7 @@ def _envelope(document: dict[str, Any]) -> Event | Ignored:
 def _mapping(value: Any) -> Mapping[str, Any] | None:
     if value is None or isinstance(value, dict):
         return value
-    raise ValueError("before or after is no object")
+    raise UnknownShapeError("before or after is no object")
 
 
 def source_of(block: Any) -> Source:
@@ -117,7 +123,7 @@ def _cloud_event(document: dict[str, Any]) -> Event | Ignored:
         data, schema = data["payload"], data.get("schema")
     op = document.get("iodebeziumop")
     if not isinstance(data, dict) or op not in OPS:
-        raise ValueError("a CloudEvent without iodebeziumop, or whose data is no object")
+        raise UnknownShapeError("a CloudEvent without iodebeziumop, or whose data is no object")
     if op == "m":
         return Ignored.MESSAGE
     lowered = {name.lower(): name for name in ("txId", *sources.FIELDS)}
@@ -151,7 +157,7 @@ def _outbox(text: str | bytes, headers: Headers) -> Event:
     if isinstance(row, str):
         row = parse_json(row)
     if not isinstance(row, dict):
-        raise ValueError("the value's text holds no JSON object")
+        raise UnknownShapeError("the value's text holds no JSON object")
     return _flattened(row, headers)
 
 
