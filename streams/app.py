@@ -1,0 +1,289 @@
+"""The worker, put together: Faust app, agents, table, readings, metrics.
+
+Read it from `Worker.__init__`, which wires what the other modules of `figwatch.streams` define.
+`figwatch.streams.run` starts it, stops it and starts it again after a crash.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import faust
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.kafka_settings import ssl_context
+from figwatch.streams import transport
+from figwatch.streams.cluster import Cluster
+from figwatch.streams.decode_agent import DecodeAgent, Decoder
+from figwatch.streams.heartbeats import Heartbeats
+from figwatch.streams.http import Endpoint
+from figwatch.streams.judge_agent import Desk, Judge, JudgeAgent
+from figwatch.streams.metrics import Books, WorkerMetrics
+from figwatch.streams.plan import Plan
+from figwatch.streams.readings import Readings
+from figwatch.streams.sender import KeyValue, Lanes, send_ordered
+from figwatch.streams.table import JoinTable
+from figwatch.validators.summary import Summary
+
+TELL_SECONDS = 0.1
+"""Time between two looks for marks and heartbeats that may be sent."""
+STOP_SECONDS = 10.0
+"""Longest wait for an orderly stop."""
+
+
+class App(faust.App):
+    """Faust's app without its web server and without files of its own."""
+
+    class BootStrategy(faust.App.BootStrategy):  # noqa: D106
+        enable_web = False
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on this machine."""
+
+
+def new_app(config: Config) -> App:
+    """Return a Faust app with the settings that make it quick and safe."""
+    transport.register()
+    kafka, worker = config.kafka, config.worker
+    servers = kafka.bootstrap_servers.split(",")
+    return App(
+        config.app,
+        broker=";".join(f"{transport.SCHEME}://{server.strip()}" for server in servers),
+        broker_credentials=_credentials(config),
+        store="memory://",
+        origin="figwatch.streams",
+        autodiscover=False,
+        topic_partitions=worker.internal_partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        stream_buffer_maxsize=16,  # batches, not records
+        broker_max_poll_records=worker.batch_records_max,
+        broker_commit_interval=1.0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=1.0,
+        broker_rebalance_timeout=20.0,
+        broker_request_timeout=15.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_metadata_max_age_ms=15_000,
+        producer_acks=-1,
+        producer_compression_type="zstd",  # 0.2 us a record; aiokafka's lz4 is level 9: 1 to 5 us
+        producer_linger=0.0,
+        producer_max_batch_size=512 * 1024,
+        producer_max_request_size=1024 * 1024,
+        producer_request_timeout=30.0,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _credentials(config: Config) -> Any:
+    kafka, context = config.kafka, ssl_context(config.kafka)
+    if kafka.security_protocol.startswith("SASL"):
+        password = kafka.sasl_password.reveal() if kafka.sasl_password else ""
+        return faust.SASLCredentials(
+            username=kafka.sasl_username or "",
+            password=password,
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
+
+
+class Clock:
+    """Figwatch's own clock in microseconds: the machine's, and never back."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self) -> int:
+        self._last = max(self._last + 1, time.time_ns() // 1000)
+        return self._last
+
+
+class Worker:
+    """One worker process: everything that runs on its event loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        cluster: Cluster,
+        decoder: Decoder,
+        new_judge: Callable[[int], Judge],
+    ) -> None:
+        self._config, self._plan, self._cluster = config, plan, cluster
+        settings, clock = config.worker, Clock()
+        self.ready = False
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.app = app = new_app(config)
+        self._changes = self._lanes(plan.changes, settings.internal_partitions)
+        self._letters = self._lanes(plan.dead_letters, cluster.partitions[plan.dead_letters])
+        self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
+        self._decode = DecodeAgent(
+            plan, decoder, self._changes, self._letters, self._heartbeats, app.crash
+        )
+        desk = Desk(
+            plan.changes, plan.findings, plan.summaries, settings.internal_partitions,
+            self._write, self._write_state, app.crash, clock, self.name,
+            settings.reading_interval_seconds, settings.summary_interval_seconds,
+        )  # fmt: skip
+        self._judges = JudgeAgent(desk, new_judge)
+        self._books = Books()
+        self._readings = self._new_readings(clock)
+        self._table = JoinTable(
+            app,
+            partitions=settings.internal_partitions,
+            on_restored=self._restored,
+            on_lost=self._lost,
+            on_ready=self._recovered,
+        )
+        app.tables.add(self._table)
+        self._agent("decode", sorted(plan.raw_topics), self._decode.run)
+        self._agent("judge", [plan.changes], self._judges.run)
+        registry = CollectorRegistry()
+        registry.register(
+            WorkerMetrics(
+                plan, self._books, self._summaries, self._decode, self._heartbeats, self._readings
+            )
+        )
+        self.endpoint = Endpoint(
+            settings.http_host, settings.http_port, registry, lambda: self.ready
+        )
+        self._side_tasks: list[asyncio.Task[None]] = []
+
+    # -- wiring ----------------------------------------------------------------------------------
+
+    def _lanes(self, topic: str, partitions: int) -> Lanes:
+        return Lanes(topic, partitions, self._producer, self.app.crash)
+
+    def _producer(self) -> Any:
+        return self.app.producer._ensure_producer()  # noqa: SLF001
+
+    def _agent(self, name: str, topics: list[str], run: Callable[[Any], Awaitable[None]]) -> None:
+        raw = {"key_type": bytes, "value_type": bytes}
+        codec = {"key_serializer": "raw", "value_serializer": "raw"}
+
+        async def agent(stream: Any) -> None:
+            await run(stream)
+
+        self.app.agent(self.app.topic(*topics, **raw, **codec), name=name)(agent)
+
+    def _new_readings(self, clock: Clock) -> Readings:
+        plan, cluster = self._plan, self._cluster
+        topics, group = plan.topics_of[plan.source_side], plan.group
+
+        async def committed() -> Mapping[tuple[str, int], int]:
+            return await cluster.committed(group or "", topics)
+
+        async def ends() -> Mapping[tuple[str, int], int]:
+            return await cluster.end_offsets(topics)
+
+        return Readings(
+            committed if group is not None else None,
+            ends,
+            self._judges.read,
+            clock,
+            self._config.worker.reading_interval_seconds,
+        )
+
+    async def _write(self, topic: str, partition: int, records: Iterable[KeyValue]) -> object:
+        return await send_ordered(self._producer(), topic, partition, records)
+
+    async def _write_state(self, partition: int, changed: Mapping[bytes, bytes | None]) -> None:
+        await self._table.write(partition, changed)
+
+    # -- partitions ------------------------------------------------------------------------------
+
+    def _restored(self, partition: int, state: dict[bytes, bytes]) -> None:
+        seat = self._judges.restored(partition, state)
+        self._books.opened(partition, seat.summary)
+
+    def _lost(self, partition: int) -> None:
+        self._judges.lost(partition)
+        self._books.closed(partition)
+
+    def _recovered(self) -> None:
+        self._judges.resume()
+        self.ready = True
+
+    async def quiet(self) -> None:
+        """Stop every judge between two steps: partitions are about to be given away."""
+        self.ready = False
+        await self._judges.pause()
+
+    def revoked(self) -> None:
+        """Forget where raw partitions stood."""
+        self.ready = False
+        self._decode.revoked()
+
+    def assigned(self, partitions: set[TP]) -> None:
+        """Take note of topics that grew, and tell every internal partition."""
+        known = self._cluster.partitions
+        for topic in self._plan.raw_topics:
+            counted = self.app.consumer.topic_partitions(topic) or 0
+            seen = max((tp.partition + 1 for tp in partitions if tp.topic == topic), default=0)
+            known[topic] = max(counted, seen, known.get(topic, 0))
+        self._decode.assigned({t: known[t] for t in self._plan.data_topics})
+
+    def _summaries(self) -> list[Summary]:
+        """Newest summaries of the partitions held; also brings the counters up to date."""
+        held = {partition: seat.summary for partition, seat in self._judges.seats.items()}
+        for partition, summary in held.items():
+            self._books.grown(partition, summary)
+        return list(held.values())
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything; returns when partitions are assigned and their state is restored.
+
+        Raises:
+            FigwatchError: the port of the endpoint is taken.
+        """
+        await self.endpoint.start()
+        self.app.consumer.listener = self
+        self._changes.start()
+        self._letters.start()
+        self._side_tasks = [
+            asyncio.create_task(self._tell(), name="tell"),
+            asyncio.create_task(self._readings.run(), name="readings"),
+        ]
+        await self.app.start()
+
+    async def _tell(self) -> None:
+        marks_at = 0.0
+        try:
+            while True:
+                await asyncio.sleep(TELL_SECONDS)
+                if time.monotonic() >= marks_at:
+                    self._decode.tell(self.app.consumer.origins)
+                    marks_at = time.monotonic() + self._decode.mark_seconds
+                await self._heartbeats.tell()
+        except Exception as error:  # noqa: BLE001
+            await self.app.crash(error)
+
+    async def stop(self) -> None:
+        """Finish what is in hand, commit it, leave the group."""
+        for task in self._side_tasks:
+            task.cancel()
+        for task in self._side_tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self.ready:
+            with contextlib.suppress(Exception):  # what was not committed comes again
+                await self.app.consumer.settle()
+        self.ready = False
+        await self._judges.stop()
+        await self._changes.stop()
+        await self._letters.stop()
+        await self.app.stop()
+        await self.endpoint.stop()

@@ -1,0 +1,63 @@
+"""`/metrics`, `/livez` and `/readyz` of a worker, on the worker's own event loop.
+
+So an answer from `/livez` says that the loop turns. Loopback by default.
+"""
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from figwatch.validators.errors import FigwatchError
+
+
+class Endpoint:
+    """Serves until stopped. `ready` says whether partitions are assigned and state is restored."""
+
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, ready: Callable[[], bool]
+    ) -> None:
+        self._host, self.port = host, port
+        self._registry, self._ready = registry, ready
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. With port 0 a free one is taken, and `port` says which.
+
+        Raises:
+            FigwatchError: the port is taken.
+        """
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise FigwatchError(
+                "worker.port-taken",
+                f"cannot listen on {self._host}:{self.port}: {error.strerror}",
+                "worker.http_port",
+                "choose another port for each worker on a machine, or 0 for a free one",
+            ) from error
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        text = generate_latest(self._registry)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _livez(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        if self._ready():
+            return web.Response(text="ready\n")
+        return web.Response(text="restoring state, or waiting for partitions\n", status=503)

@@ -1,0 +1,231 @@
+"""`<app>-changes` to findings and summaries: one judge at work for each internal partition.
+
+The order within a batch is what makes it survive: apply, send on what belongs to other keys,
+write the state to the changelog, publish findings, and only then acknowledge. Every step is
+awaited. The rules are `figwatch.validators.judge`'s; the changelog is `figwatch.streams.table`'s.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from figwatch.streams import outbox
+from figwatch.streams.sender import KeyValue
+from figwatch.streams.stretch import partition_of
+from figwatch.streams.transport import RawBatch
+from figwatch.validators.change import Moved, Reading, Record, decode_record, encode
+from figwatch.validators.finding import Finding, encode_finding, finding_id
+from figwatch.validators.summary import Summary, encode_summary
+
+BATCHES_WAITING_MAX = 4
+"""Batches that wait for one judge; beyond it the agent, and with it the consumer, waits."""
+
+
+class Judge(Protocol):
+    """What judges one partition: `figwatch.validators.judge.Judge`."""
+
+    def apply(self, record: Record, now_us: int) -> None: ...
+    def read(self, reading: Reading) -> None: ...
+    def evaluate(self, now_us: int) -> None: ...
+    def take_findings(self) -> list[Finding]: ...
+    def take_moved(self) -> list[Moved]: ...
+    def take_dirty(self) -> Iterable[tuple[bytes, bytes | None]]: ...
+    def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None: ...
+    def summary(self, now_us: int, worker: str = "") -> Summary: ...
+    def state_of(self, pair: str, key: bytes) -> Any: ...
+
+
+Write = Callable[[str, int, Iterable[KeyValue]], Awaitable[object]]
+"""Writes records to a partition of a topic, in order; returns when all are acknowledged."""
+WriteState = Callable[[int, Mapping[bytes, bytes | None]], Awaitable[None]]
+"""Writes a partition's changed state to the changelog; returns when all is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every seat shares: where things go, and how often. Clock in microseconds."""
+
+    changes: str
+    findings: str
+    summaries: str
+    partitions: int
+    write: Write
+    write_state: WriteState
+    crash: Callable[[BaseException], Awaitable[None]]
+    clock_us: Callable[[], int]
+    worker: str
+    evaluate_seconds: float
+    summary_seconds: float
+
+
+class Seat:
+    """One partition's judge with its queue. A batch in the queue is not acknowledged yet."""
+
+    def __init__(self, desk: Desk, partition: int, judge: Judge) -> None:
+        self.partition, self.judge = partition, judge
+        self.summary = judge.summary(desk.clock_us(), desk.worker)
+        """The last one that was made."""
+        self._desk = desk
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(BATCHES_WAITING_MAX)
+        self._evaluate_at = 0.0
+        self._summary_at = 0.0
+        self._outbox_chunks = 0
+        self._resend: list[Finding] = []
+        self._task: asyncio.Task[None] | None = None
+        self.turn = asyncio.Lock()
+        """Held during each step; whoever else holds it keeps the judge from writing."""
+
+    def load(self, restored: dict[bytes, bytes]) -> None:
+        """Restore the judge from the changelog, and what it had not published for sure."""
+        unsent, self._outbox_chunks = outbox.take(restored)
+        self.judge.load(restored.items(), self._desk.clock_us())
+        self._resend = [f for f in unsent if outbox.holds(f, self.judge.state_of(f.pair, f.key))]
+        self.summary = self.judge.summary(self._desk.clock_us(), self._desk.worker)
+
+    def start(self) -> None:
+        """Begin working."""
+        self._task = asyncio.create_task(self._run(), name=f"judge-{self.partition}")
+
+    async def stop(self) -> None:
+        """Stop, wherever it stands: what was not acknowledged comes again."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def put(self, event: Any) -> None:
+        """Queue a batch of `<app>-changes`."""
+        await self._queue.put(event)
+
+    async def _run(self) -> None:
+        try:
+            async with self.turn:
+                await self._publish(self._resend)
+            while True:
+                wait = min(self._evaluate_at, self._summary_at) - time.monotonic()
+                event = None
+                if wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        event = await asyncio.wait_for(self._queue.get(), wait)
+                elif not self._queue.empty():
+                    event = self._queue.get_nowait()
+                async with self.turn:
+                    await self._step(event)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  nothing may be acknowledged after it
+            await self._desk.crash(error)
+
+    async def _step(self, event: Any) -> None:
+        now_us = self._desk.clock_us()
+        if event is not None:
+            batch: RawBatch = event.value
+            for record in batch.records:
+                self.judge.apply(decode_record(record.value), now_us)
+        if time.monotonic() >= self._evaluate_at:
+            self.judge.evaluate(now_us)
+            self._evaluate_at = time.monotonic() + self._desk.evaluate_seconds
+        await self._flush()
+        if event is not None:
+            event.ack()
+        if time.monotonic() >= self._summary_at:
+            self._summary_at = time.monotonic() + self._desk.summary_seconds
+            await self._summarise()
+
+    async def _flush(self) -> None:
+        """Write what changed; findings stand in the changelog until they are published."""
+        desk = self._desk
+        await self._forward(self.judge.take_moved())
+        findings = self.judge.take_findings()
+        changed: dict[bytes, bytes | None] = {}
+        if findings:
+            waiting, self._outbox_chunks = outbox.put(findings, self._outbox_chunks)
+            changed.update(waiting)
+        changed.update(self.judge.take_dirty())
+        if changed:
+            await desk.write_state(self.partition, changed)
+        await self._publish(findings)
+
+    async def _forward(self, moved: list[Moved]) -> None:
+        """Long values of moved rows go to the partition of their new key."""
+        parts: dict[int, list[KeyValue]] = {}
+        for record in moved:
+            where = partition_of(record.pair, record.key, self._desk.partitions)
+            parts.setdefault(where, []).append((None, encode(record)))
+        for where, records in parts.items():
+            await self._desk.write(self._desk.changes, where, records)
+
+    async def _publish(self, findings: list[Finding]) -> None:
+        newest: dict[bytes | None, bytes | None] = {
+            finding_id(finding): encode_finding(finding) for finding in findings
+        }
+        if newest:
+            await self._desk.write(self._desk.findings, self.partition, newest.items())
+
+    async def _summarise(self) -> None:
+        desk = self._desk
+        self.summary = self.judge.summary(desk.clock_us(), desk.worker)
+        record = (str(self.partition).encode(), encode_summary(self.summary))
+        await desk.write(desk.summaries, self.partition, [record])
+
+
+class JudgeAgent:
+    """The seats of the partitions that this worker holds."""
+
+    def __init__(self, desk: Desk, new_judge: Callable[[int], Judge]) -> None:
+        self._desk, self._new_judge = desk, new_judge
+        self.seats: dict[int, Seat] = {}
+        self._leaving: list[asyncio.Task[None]] = []
+        self._paused: set[Seat] = set()
+
+    def restored(self, partition: int, state: dict[bytes, bytes]) -> Seat:
+        """A partition was given to this worker: make its judge from the restored state."""
+        seat = Seat(self._desk, partition, self._new_judge(partition))
+        seat.load(state)
+        seat.start()
+        self.seats[partition] = seat
+        return seat
+
+    def lost(self, partition: int) -> None:
+        """A partition was taken away: its state goes with it."""
+        seat = self.seats.pop(partition, None)
+        if seat is not None:
+            self._leaving = [task for task in self._leaving if not task.done()]
+            self._leaving.append(asyncio.create_task(seat.stop()))
+
+    async def run(self, stream: Any) -> None:
+        """Faust's agent: never returns, an error of any kind crashes the app before an ack."""
+        try:
+            async for event in stream.noack().events():
+                await self.seats[event.message.partition].put(event)
+        except Exception as error:  # noqa: BLE001
+            await self._desk.crash(error)
+            await asyncio.Event().wait()
+
+    def read(self, readings: Iterable[Reading]) -> None:
+        """Hand readings of the replicator to every judge."""
+        for reading in readings:
+            for seat in self.seats.values():
+                seat.judge.read(reading)
+
+    async def pause(self) -> None:
+        """Return when no judge writes; none will until `resume`."""
+        for seat in self.seats.values():
+            if seat not in self._paused:
+                await seat.turn.acquire()
+                self._paused.add(seat)
+
+    def resume(self) -> None:
+        """Let the judges write again."""
+        for seat in self._paused:
+            seat.turn.release()
+        self._paused.clear()
+
+    async def stop(self) -> None:
+        """Stop every seat."""
+        for partition in list(self.seats):
+            self.lost(partition)
+        await asyncio.gather(*self._leaving)

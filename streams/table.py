@@ -1,0 +1,126 @@
+"""The join table: Faust's changelog and recovery, without its store.
+
+The judges keep the state (see `figwatch.streams.judge_agent`); this table writes what changed to
+the changelog in awaited batches to the judge's own partition, and collects what recovery reads
+until the judge of a partition is made from it. Stock tables send one unawaited record for each
+update, and lose state silently when a delivery fails.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from figwatch.streams.sender import send_ordered
+
+
+class ForeignWriteError(RuntimeError):
+    """Somebody else wrote to the changelog of a partition that this worker holds."""
+
+
+class JoinTable(faust.Table[bytes, bytes]):
+    """Changelog of the judges' state, by internal partition.
+
+    `on_restored` is called for every partition that was given to this worker, with its restored
+    records, before its stream goes on; `on_lost` when a partition was taken away; `on_ready` when
+    all that is held may be worked on.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        *,
+        partitions: int,
+        on_restored: Callable[[int, dict[bytes, bytes]], None],
+        on_lost: Callable[[int], None],
+        on_ready: Callable[[], None],
+        **kwargs: Any,
+    ) -> None:
+        self._on_restored, self._on_lost, self._on_ready = on_restored, on_lost, on_ready
+        self._restored: dict[int, dict[bytes, bytes]] = {}
+        self._held: set[int] = set()
+        self._ends: dict[int, int] = {}
+        self.restored_records = 0
+        super().__init__(
+            app, name="join", key_type=bytes, value_type=bytes, partitions=partitions, **kwargs
+        )
+
+    async def on_start(self) -> None:
+        """Start without declaring the topic: `figwatch.streams.topics` made and checked it."""
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Nothing is kept on this machine."""
+        del tp
+
+    # -- recovery --------------------------------------------------------------------------------
+
+    def restore(self, partition: int, records: Sequence[Any]) -> None:
+        """Take changelog records, in order; a null value deletes."""
+        state = self._restored.setdefault(partition, {})
+        self.restored_records += len(records)
+        for record in records:
+            if record.value is None:
+                state.pop(record.key, None)
+            else:
+                state[record.key] = record.value
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Forget the partitions that went to another worker."""
+        self.app.tables.recovery.signal_recovery_end.clear()
+        mine = {tp.partition for tp in assigned if tp.topic == self.changelog_topic_name}
+        for partition in self._held - mine:
+            self._held.discard(partition)
+            self._ends.pop(partition, None)
+            self._on_lost(partition)
+        for partition in list(self._restored):
+            if partition not in mine:
+                del self._restored[partition]
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Hand the restored state over. Faust drops what is raised here, so it crashes the app."""
+        try:
+            for tp in sorted(active_tps):
+                self._recovered(tp)
+            self._on_ready()
+        except Exception as error:  # noqa: BLE001
+            await self.app.crash(error)
+
+    def _recovered(self, tp: TP) -> None:
+        recovery = self.app.tables.recovery
+        end = recovery.active_highwaters.get(tp, -1) + 1
+        restored = self._restored.pop(tp.partition, {})
+        if tp.partition not in self._held:
+            self._held.add(tp.partition)
+            self._on_restored(tp.partition, restored)
+        elif restored:
+            raise ForeignWriteError(_FOREIGN.format(tp=tp, end=end))
+        self._ends[tp.partition] = end
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    async def write(self, partition: int, changes: Mapping[bytes, bytes | None]) -> None:
+        """Write one value for each key, None deletes; returns when all are acknowledged.
+
+        Raises:
+            ForeignWriteError: the batch does not stand where the last one ended: another worker,
+                taken for dead, woke up and wrote. The state has to be restored.
+            aiokafka.errors.KafkaError: a delivery failed for good.
+        """
+        topic = self.changelog_topic_name
+        producer = self.app.producer._ensure_producer()  # noqa: SLF001
+        for offset, count in await send_ordered(producer, topic, partition, changes.items()):
+            end = self._ends.get(partition, offset)
+            if offset not in (end, -1):  # -1: the broker had that batch already
+                raise ForeignWriteError(_FOREIGN.format(tp=TP(topic, partition), end=end))
+            self._ends[partition] = end + count
+        # The recovery service begins behind what this worker has written itself.
+        offsets = self.app.tables.recovery.active_offsets
+        tp = TP(topic, partition)
+        if tp in offsets:
+            offsets[tp] = self._ends[partition] - 1
+
+
+_FOREIGN = "the changelog {tp} was written by another worker beyond offset {end}"
