@@ -1,7 +1,7 @@
 """What was planted beside what was found: the demo's own judgement. Used by `story`.
 
-A finding counts when pair, key, kind and columns are those expected, when it rests on the fence,
-and when it came in time. Everything else that was found is false.
+A finding counts when pair, key, kind and columns are those expected, when it rests on proof and not
+on a timeout, and when it came in time. Everything else that was found is false.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from figwatch.demo.truth import Expected, Fault, Planted
 
 FOUND_SECONDS_MAX = 15.0
-FENCE = "fence"
+PROOFS = frozenset({"fence", "history"})
+"""Evidence that rests on positions, not on waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _row(plant: Planted, expected: Expected, match: Found | None) -> Row:
         and seconds is not None
         and match.kind == expected.kind
         and match.columns == expected.columns
-        and match.evidence == FENCE
+        and match.evidence in PROOFS
         and seconds <= FOUND_SECONDS_MAX
     )
     return Row(
