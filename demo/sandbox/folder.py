@@ -10,12 +10,14 @@ import base64
 import json
 import secrets
 import uuid
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from figwatch.demo.sandbox.model import ErrorCode, SandboxError, Service
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FORMAT = 1
@@ -70,14 +72,20 @@ class Folder:
         Raises:
             SandboxError: FOLDER_UNUSABLE when that is not permitted.
         """
-        try:
+        with self.errors():
             for path in (self.root, self.logs, self.kafka, self.connect, self.postgres):
                 path.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what the file system refuses (rights, space) into FOLDER_UNUSABLE."""
+        try:
+            yield
         except OSError as error:
             raise SandboxError(
                 ErrorCode.FOLDER_UNUSABLE,
-                f"The folder {self.root} cannot be used: {error.strerror}.",
-                "Choose a folder that you can write.",
+                f"{error.filename or self.root} cannot be used: {error.strerror}.",
+                "Choose a folder that you can write and that has room.",
             ) from error
 
     def recall(self) -> Remembered | None:

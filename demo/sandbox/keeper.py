@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.1
 REQUEST_SECONDS = 2.0
 REQUEST_BYTES_MAX = 1 << 20
-STOP_SECONDS = 8.0
-"""Grace between a program's stop signal and SIGKILL, for each wave of the shutdown."""
 LOCK_SECONDS = 20.0
 """How long to wait for an earlier keeper of the folder to end: two waves, and some."""
 PR_SET_PDEATHSIG = 1
@@ -205,7 +203,8 @@ class Keeper:
             members = [c for c in self._children.values() if c.spec["wave"] == wave]
             for child in members:
                 self._ask_to_stop(child)
-            deadline = time.monotonic() + STOP_SECONDS
+            grace_seconds = max(child.spec["stop_seconds"] for child in members)
+            deadline = time.monotonic() + grace_seconds
             while time.monotonic() < deadline and any(c.process.poll() is None for c in members):
                 time.sleep(TICK_SECONDS / 2)
             for child in members:

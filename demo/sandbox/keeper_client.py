@@ -34,7 +34,11 @@ _SPAWNED: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:
-    """What the keeper needs to run a program. Programs of a higher wave are stopped earlier."""
+    """What the keeper needs to run a program.
+
+    Programs of a higher wave are stopped earlier. At the end, `stop_signal` is followed by
+    SIGKILL after `stop_seconds`; `death_signal` is what the kernel sends if the keeper is killed.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -45,6 +49,7 @@ class ProgramSpec:
     user_id: int | None = None
     stop_signal: int = signal.SIGTERM
     death_signal: int = signal.SIGKILL
+    stop_seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from figwatch.validators.errors import FigwatchError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -106,31 +108,31 @@ class SandboxStatus:
 class ErrorCode(StrEnum):
     """Stable names of what can go wrong; each raise says the cause and the fix."""
 
-    DEPENDENCY_MISSING = "sandbox-dependency-missing"
+    DEPENDENCY_MISSING = "sandbox.dependency-missing"
     """A Python package of the `demo` extra is not installed."""
-    JARS_MISSING = "sandbox-jars-missing"
+    JARS_MISSING = "sandbox.jars-missing"
     """A jar is in no cache and cannot be fetched."""
-    JAR_MISMATCH = "sandbox-jar-mismatch"
+    JAR_MISMATCH = "sandbox.jar-mismatch"
     """A fetched jar is not the one that the lock file names."""
-    FOLDER_UNUSABLE = "sandbox-folder-unusable"
+    FOLDER_UNUSABLE = "sandbox.folder-unusable"
     """The data folder cannot be written, or is no sandbox, or is of another version."""
-    FOLDER_BUSY = "sandbox-folder-busy"
+    FOLDER_BUSY = "sandbox.folder-busy"
     """Another process is starting or stopping this sandbox."""
-    NOT_RUNNING = "sandbox-not-running"
+    NOT_RUNNING = "sandbox.not-running"
     """There is no running sandbox in the folder."""
-    PRIVILEGES = "sandbox-privileges"
+    PRIVILEGES = "sandbox.privileges"
     """PostgreSQL refuses to run as root and no other user can reach its files."""
-    START_FAILED = "sandbox-start-failed"
+    START_FAILED = "sandbox.start-failed"
     """A program ended, or did not answer in time."""
-    CONNECT_REFUSED = "sandbox-connect-refused"
+    CONNECT_REFUSED = "sandbox.connect-refused"
     """Kafka Connect refused a request, or did not answer."""
 
 
-class SandboxError(Exception):
+class SandboxError(FigwatchError):
     """A failure that a user can act on: `code` is stable, `cause` and `fix` are sentences."""
 
     def __init__(self, code: ErrorCode, cause: str, fix: str) -> None:
-        super().__init__(f"{cause} {fix}")
+        super().__init__(code.value, cause, fix=fix)
         self.code = code
         self.cause = cause
         self.fix = fix

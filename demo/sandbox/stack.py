@@ -74,7 +74,7 @@ class Sandbox:
         java.java()
         postgres.binaries()
         jars.ensure(jars.read_lock(), jars.cache_folder(), report)
-        with exclusive(place.root / "up.lock", FOLDER_LOCK_SECONDS):
+        with place.errors(), exclusive(place.root / "up.lock", FOLDER_LOCK_SECONDS):
             place.recall()  # a folder of another format or user is refused before anything starts
             keeper = KeeperClient.find(place.root)
             if keeper is not None:

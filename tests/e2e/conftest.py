@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from figwatch.demo.sandbox import Endpoints, Sandbox
 from tests.e2e import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from figwatch.demo.sandbox import Endpoints, Sandbox
 
 
 def pytest_report_header() -> str:

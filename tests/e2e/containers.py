@@ -6,9 +6,9 @@ On the host's network, so that every address is the same inside and outside; Lin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testcontainers.core.container import DockerContainer
 
@@ -17,6 +17,9 @@ from figwatch.demo.sandbox.folder import Folder, Remembered
 from figwatch.demo.sandbox.model import SIDES
 from figwatch.demo.sandbox.ports import choose
 from figwatch.demo.sandbox.programs import Programs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 KAFKA = "apache/kafka:4.3.0"
 POSTGRES = "postgres:18"

@@ -6,13 +6,16 @@ Containers when asked for: never by guess, and never replaced by something else 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from figwatch.demo.sandbox import Endpoints, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 BOOTSTRAP = "FIGWATCH_TEST_BOOTSTRAP"
 CONNECT_URL = "FIGWATCH_TEST_CONNECT_URL"

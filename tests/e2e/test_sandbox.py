@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from figwatch.demo.sandbox import Endpoints, Sandbox, SandboxError, Service, connect, debezium
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 WAIT_SECONDS = 60.0
 
@@ -174,7 +176,7 @@ def test_a_connector_to_a_table_that_cannot_be_reached_says_why(sandbox):
     with pytest.raises(SandboxError) as raised:
         connect.register(sandbox.connect_url, spec)
 
-    assert raised.value.code == "sandbox-connect-refused"
+    assert raised.value.code == "sandbox.connect-refused"
     assert "nowhere" in raised.value.cause
     assert spec.settings["database.password"] not in str(raised.value)
 

@@ -11,8 +11,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
@@ -20,6 +20,9 @@ import pytest
 
 from figwatch.demo.sandbox import Sandbox, SandboxError, Service, connect, debezium, jars, status
 from figwatch.demo.sandbox.unprivileged import reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 READY_SECONDS_MAX = 20.0
 RESIDENT_BYTES_MAX = 2_000_000_000
@@ -124,7 +127,7 @@ def test_a_detached_sandbox_survives_its_starter_and_ends_when_told_to(folder):
     assert_gone(processes)
     with pytest.raises(SandboxError) as raised:
         Sandbox.find(folder)
-    assert raised.value.code == "sandbox-not-running"
+    assert raised.value.code == "sandbox.not-running"
 
 
 def test_a_second_up_joins_the_running_sandbox_and_mends_it(folder):
