@@ -132,7 +132,14 @@ class Replay:
             group = self._config.sides[self._config.target_side].consumer_group
             committed = line.committed if group is not None and line.group == group else None
             self._judge.read(
-                Reading(*where, committed, line.end_offset, self._now_us, line.answered_us)
+                Reading(
+                    *where,
+                    committed,
+                    line.end_offset,
+                    self._now_us,
+                    line.answered_us,
+                    end_only=line.group is None,
+                )
             )
         self._evaluate()
 
@@ -159,9 +166,7 @@ class Replay:
             where = (raw.topic, raw.partition)
             self._next[where] = max(self._next.get(where, 0), raw.offset + 1)
             self._judge.apply(
-                Mark(
-                    *where, raw.offset, self._next[where], commit_us, commit_us is not None, span
-                ),
+                Mark(*where, raw.offset, self._next[where], commit_us, commit_us is not None, span),
                 self._now_us,
             )
         for moved in self._judge.take_moved():

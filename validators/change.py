@@ -180,7 +180,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
     """One look at the replicator: committed offset, THEN end offset, then the time of the answer.
 
     `committed` is the offset it will read next, None where no group is configured or it has
-    committed nothing.
+    committed nothing. `end_only`: the replicator was not asked at all.
     """
 
     topic: str
@@ -189,6 +189,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, tag=7, gc=False):
     end_offset: int
     requested_us: int
     answered_us: int
+    end_only: bool = False
 
 
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=8, gc=False):

@@ -9,9 +9,11 @@ import math
 
 import msgspec
 
-from figwatch.validators.history import MAX_AHEAD
+from figwatch.validators.history import prefix
 from figwatch.validators.state import Source, Target
 
+MAX_AHEAD = 8
+"""Target versions remembered for measuring while the source's events are still unread."""
 _GROWTH = 1.01
 _LOG_GROWTH = math.log(_GROWTH)
 _SMALLEST_US = 100
@@ -56,7 +58,7 @@ class Quantiles(msgspec.Struct, array_like=True, gc=False):
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
 
     def quantile_seconds(self, q: float) -> float:
-        """The smallest sample not below a share `q` of all (nearest rank), in seconds; 0.0: none."""
+        """Smallest sample not below a share `q` of all (nearest rank), in seconds; 0.0: none."""
         rank = max(1, math.ceil(q * self.count))
         seen = 0
         for bucket in sorted(self.buckets):
@@ -70,48 +72,79 @@ class Quantiles(msgspec.Struct, array_like=True, gc=False):
 
 
 def show(
-    source: Source, fingerprint: bytes | None, commit_us: int, *, timed: bool
+    source: Source, fingerprint: bytes | None, commit_us: int, *, timed: bool, clocks_us: int = 0
 ) -> list[int] | None:
     """Say that the target showed a version at `commit_us`; None when it is none of the ring's.
 
-    Where values repeat it is the next equal version after the one shown before, else an older one,
-    which shows nothing new. Returns the samples in microseconds, for the versions skipped on the
-    way too. `timed` is False where the target's time is no commit time (a snapshot row).
+    Where values repeat it is the next equal version after the one shown before, if that was
+    committed by then (within `clocks_us`), else an older one, which shows nothing new. Returns
+    the samples in microseconds, for the versions skipped on the way too. `timed` is False where
+    the target's time is no commit time (a snapshot row).
     """
     ring = source.ring
+    older = any(e.fingerprint == fingerprint for e in ring[: source.shown + 1])
+    older = older or (source.born and fingerprint is None)
+    for n, (prefixed, _) in enumerate(source.dropped, 1):
+        if prefixed == prefix(fingerprint):
+            passed, source.dropped = source.dropped[:n], source.dropped[n:]
+            return [commit_us - t for _, t in passed] if timed else []
     for i in range(source.shown + 1, len(ring)):
         if ring[i].fingerprint == fingerprint and not ring[i].unknown:
-            newly = ring[source.shown + 1 : i + 1]
-            source.shown = i
-            return [commit_us - e.commit_us for e in newly if e.sample and timed]
-    older = any(e.fingerprint == fingerprint for e in ring[: source.shown + 1])
-    if older or (source.born and fingerprint is None):
-        return []
-    return None
+            if older and ring[i].commit_us > commit_us + clocks_us:
+                break
+            newly = [t for _, t in source.dropped]
+            newly += [e.commit_us for e in ring[source.shown + 1 : i + 1] if e.sample]
+            source.shown, source.dropped = i, []
+            return [commit_us - t for t in newly] if timed else []
+    return [] if older else None
 
 
-def target_shows(source: Source | None, target: Target, *, timed: bool) -> list[int]:
-    """Match the target's newest version, or remember it until the source's event is read."""
-    shown = show(source, target.fingerprint, target.commit_us, timed=timed) if source else None
-    if shown is not None:
-        target.ahead.clear()
-        return shown
-    if timed:
-        if len(target.ahead) >= MAX_AHEAD:
-            del target.ahead[0]
-        target.ahead.append((target.fingerprint, target.commit_us))
-    return []
+def target_shows(
+    source: Source | None, target: Target, commit_us: int, *, timed: bool, new: bool, clocks_us: int
+) -> list[int]:
+    """Match what the target shows since `commit_us`, or remember it until the source's event is
+    read. `new` is False where the value did not change.
+    """
+    fingerprint = target.fingerprint
+    if source is not None and not (target.ahead and timed):
+        shown = show(source, fingerprint, commit_us, timed=timed, clocks_us=clocks_us)
+        if shown is not None:
+            return shown
+    if timed and new:
+        del target.ahead[: len(target.ahead) + 1 - MAX_AHEAD]
+        target.ahead.append((fingerprint, commit_us))
+    return source_explains(source, target, clocks_us) if source is not None else []
 
 
-def source_explains(source: Source, target: Target | None) -> list[int]:
-    """Match target versions that were read before the source's events which explain them."""
+def source_explains(source: Source, target: Target | None, clocks_us: int) -> list[int]:
+    """Match target versions that were read before the source's events which explain them.
+
+    One that shows nothing new (written again, or foreign) is passed over once a later one does.
+    """
     samples: list[int] = []
-    while target is not None and target.ahead:
-        fingerprint, commit_us = target.ahead[0]
+    i = 0
+    while target is not None and i < len(target.ahead):
+        fingerprint, commit_us = target.ahead[i]
         before = source.shown
-        found = show(source, fingerprint, commit_us, timed=True)
-        if found is None or source.shown == before:
-            break
-        samples += found
-        del target.ahead[0]
+        found = show(source, fingerprint, commit_us, timed=True, clocks_us=clocks_us)
+        i += 1
+        if found or source.shown > before:
+            samples += found or []
+            del target.ahead[:i]
+            i = 0
     return samples
+
+
+def rest(source: Source, target: Target) -> None:
+    """Drop target versions that no source event still to be read can explain: those from before
+    the newest source event. Asked when the sides are equal.
+    """
+    newest_us = source.ring[-1].commit_us
+    target.ahead = [(f, t) for f, t in target.ahead if t > newest_us]
+
+
+def forget_coalesced(source: Source) -> None:
+    """Versions that the target skipped without a trace (inserted and deleted at once, say) give
+    no sample; asked once the replicator is known to be done with them.
+    """
+    source.shown, source.dropped = len(source.ring) - 1, []

@@ -1,7 +1,7 @@
-"""How one event changes a key's state: duplicates, restarts after a fault, the ring, carried columns.
+"""How one event changes a key's state: duplicates, restarts after a fault, ring, carried columns.
 
-`figwatch.validators.judge` calls `apply_source` and `apply_target`; `figwatch.validators.convergence`
-is told which source versions a target version shows.
+`figwatch.validators.judge` calls `apply_source` and `apply_target`, and then tells
+`figwatch.validators.convergence`, which finds the source versions that a target version shows.
 """
 
 import enum
@@ -11,8 +11,12 @@ from figwatch.validators.columns import complete
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Entry, KeyState, Source, Target, Track
 
-MAX_AHEAD = 8
-"""Target versions remembered for measuring while the source's events are still unread."""
+MAX_DROPPED = 64
+"""Versions pushed out of a ring unshown that are remembered for measuring; beyond it they give no
+sample.
+"""
+_PREFIX = 8
+"""Bytes of a fingerprint that are enough for measuring."""
 
 
 class Effect(enum.Enum):
@@ -25,7 +29,7 @@ class Effect(enum.Enum):
     DUPLICATE = enum.auto()
     """Emitted again by the connector: no state changes but the offset of its version."""
     NOTHING = enum.auto()
-    """A tombstone behind its delete."""
+    """A tombstone behind its delete, or an event that this state has already taken in."""
 
 
 def apply_source(
@@ -36,15 +40,18 @@ def apply_source(
     if source is None:
         source = state.source = Source(track=Track(), ring=[])
     track = source.track
-    if _is_tombstone_of(change, track, source.ring[-1].fingerprint if source.ring else b""):
+    faulty = _is_faulty(track, stream, taint)
+    present = source.ring[-1].fingerprint if source.ring else b""
+    if _is_applied(track, stream, change.offset):
         return Effect.NOTHING
-    if _is_duplicate(track, change):
-        _emit_again(source, change, stream)
+    if _is_tombstone_of(change, track, present, faulty=faulty):
+        return Effect.NOTHING
+    if _is_duplicate(track, change.position, change.commit_us):
+        _emit_again(source, change.position, stream, change.offset)
         return Effect.DUPLICATE
-    faulty = bool(track.fault) or (track.stream == stream and 0 <= track.offset < taint)
     first = not source.ring and not faulty
     if faulty:
-        source.ring, source.born, source.shown = [], False, -1
+        source.ring, source.born, source.shown, source.dropped = [], False, -1, []
         track.carried = ()
     older_sketch = source.ring[-1].sketch if source.ring else b""
     fingerprint, sketch, unknown = _row(track, change, older_sketch)
@@ -71,9 +78,17 @@ def apply_source(
 def _append(source: Source, entry: Entry, ring_size: int) -> None:
     source.ring.append(entry)
     if len(source.ring) > ring_size:
-        del source.ring[0]
+        oldest = source.ring.pop(0)
         source.born = False
+        if source.shown < 0 and oldest.sample:
+            del source.dropped[: len(source.dropped) + 1 - MAX_DROPPED]
+            source.dropped.append((prefix(oldest.fingerprint), oldest.commit_us))
         source.shown = max(source.shown - 1, -1)
+
+
+def prefix(fingerprint: bytes | None) -> bytes:
+    """Return what `Source.dropped` keeps of a fingerprint; empty for an absent row."""
+    return fingerprint[:_PREFIX] if fingerprint is not None else b""
 
 
 def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_us: int) -> Effect:
@@ -82,15 +97,19 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     if target is None:
         target = state.target = Target(track=Track(), ahead=[])
     track = target.track
-    if _is_tombstone_of(change, track, target.fingerprint if track.offset >= 0 else b""):
+    faulty = _is_faulty(track, stream, taint)
+    present = target.fingerprint if track.offset >= 0 else b""
+    if _is_applied(track, stream, change.offset):
         return Effect.NOTHING
-    if _is_duplicate(track, change):
-        track.emitted, track.emitted_offset = change.position, change.offset
+    if _is_tombstone_of(change, track, present, faulty=faulty):
+        return Effect.NOTHING
+    if _is_duplicate(track, change.position, change.commit_us):
+        _emitted(track, change.position, stream, change.offset)
         return Effect.DUPLICATE
-    if track.fault or (track.stream == stream and 0 <= track.offset < taint):
+    if faulty:
         track.carried = ()
         target.sketch = b""
-    fresh = track.offset < 0 or bool(track.fault)
+    fresh = track.offset < 0 or faulty
     fingerprint, sketch, unknown = _row(track, change, target.sketch)
     _follow(track, change, stream)
     same = not fresh and not unknown and not target.unknown and target.fingerprint == fingerprint
@@ -104,27 +123,41 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
 
 
 def truncate_source(state: KeyState, truncate: Truncate, stream: int, ring_size: int) -> None:
-    """The source's table was emptied: the key is absent from there on."""
+    """The source's table was emptied, or the connector says so again."""
     source = state.source
-    if source is None or not source.ring or source.ring[-1].fingerprint is None:
+    if source is None or not source.ring:
         return
-    if not _later(source.track, truncate):
-        entry = Entry(None, truncate.commit_us, None, stream, truncate.offset, sample=False)
-        _append(source, entry, ring_size)
-        source.track.carried = ()
+    if _is_duplicate(source.track, truncate.position, truncate.commit_us):
+        _emit_again(source, truncate.position, stream, truncate.offset)
+        return
+    empty_source(source, truncate, stream, ring_size)
+    if source.track.stream == stream:
+        source.track.offset = max(source.track.offset, truncate.offset)
 
 
-def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> None:
-    """The target's table was emptied."""
+def empty_source(source: Source, truncate: Truncate, stream: int, ring_size: int) -> None:
+    """Make the key absent from the truncate on, unless its last event came after it."""
+    if source.ring[-1].fingerprint is None or _later(source.track, truncate):
+        return
+    commit_us, position, offset = truncate.commit_us, truncate.position, truncate.offset
+    _append(source, Entry(None, commit_us, position, stream, offset, sample=False), ring_size)
+    track = source.track
+    track.carried, track.seen_us = (), commit_us
+    if position is not None:
+        track.position, track.commit_us = position, commit_us
+    _emitted(track, track.position, stream, offset)
+
+
+def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
+    """The target's table was emptied. Returns whether that took this row away."""
     target = state.target
-    if target is None or target.fingerprint is None:
-        return
-    if not _later(target.track, truncate):
-        commit_us = truncate.commit_us
-        target.fingerprint, target.sketch, target.unknown = None, b"", ()
-        target.commit_us = target.touched_us = commit_us
-        target.read_us = now_us
-        target.track.carried = ()
+    if target is None or target.fingerprint is None or _later(target.track, truncate):
+        return False
+    target.fingerprint, target.sketch, target.unknown = None, b"", ()
+    target.commit_us = target.touched_us = truncate.commit_us
+    target.read_us = now_us
+    target.track.carried = ()
+    return True
 
 
 def _later(track: Track, truncate: Truncate) -> bool:
@@ -158,7 +191,7 @@ def move_in(state: KeyState, moved: Moved) -> bool:
     return True
 
 
-def malformed(state: KeyState, *, source: bool, offset: int) -> None:
+def malformed(state: KeyState, stream: int, offset: int, *, source: bool) -> None:
     """An event of this key could not be read: its state is unknown until the next good one."""
     if source:
         state.source = state.source or Source(track=Track(), ring=[])
@@ -166,38 +199,56 @@ def malformed(state: KeyState, *, source: bool, offset: int) -> None:
     else:
         state.target = state.target or Target(track=Track(), ahead=[])
         track = state.target.track
-    track.fault = Reason.MALFORMED
-    track.carried = ()
-    track.emitted_offset = max(track.emitted_offset, offset)
+    if not _is_applied(track, stream, offset):
+        track.fault, track.carried = Reason.MALFORMED, ()
+        track.emitted_stream, track.emitted_offset = stream, offset
 
 
-def _is_tombstone_of(change: Change, track: Track, present: bytes | None) -> bool:
-    """A tombstone stands alone only if its delete was not just seen, be it for the second time."""
-    return change.op is Op.TOMBSTONE and (present is None or track.emitted != track.position)
+def _is_faulty(track: Track, stream: int, taint: int) -> bool:
+    """Whether something of this key is missing between its last good event and the next."""
+    return bool(track.fault) or (track.stream == stream and 0 <= track.offset < taint)
 
 
-def _is_duplicate(track: Track, change: Change) -> bool:
+def _is_applied(track: Track, stream: int, offset: int) -> bool:
+    """Keys may be written to the changelog a moment before their partition's own record: after a
+    crash in between their last events are read again.
+    """
+    return track.emitted_stream == stream and offset <= track.emitted_offset
+
+
+def _is_tombstone_of(change: Change, track: Track, present: bytes | None, *, faulty: bool) -> bool:
+    """A tombstone stands alone only if its delete was not just seen, be it for the second time,
+    nor lost: where events have positions every delete has one, and the lost one may have been an
+    old one emitted again.
+    """
+    if change.op is not Op.TOMBSTONE:
+        return False
+    lost = faulty and track.position is not None
+    return present is None or track.emitted != track.position or lost
+
+
+def _is_duplicate(track: Track, position: tuple[int, ...] | None, commit_us: int) -> bool:
     """Not beyond the key's last event by position AND by commit time: position alone is not
     enough, because LSNs start lower after an upgrade or a restore.
     """
-    if change.position is None or track.position is None:
+    if position is None or track.position is None:
         return False
-    return change.position <= track.position and change.commit_us <= track.commit_us
+    return position <= track.position and commit_us <= track.commit_us
 
 
-def _emit_again(source: Source, change: Change, stream: int) -> None:
+def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
     """A duplicate moves the offset of its version, because the replicator may be applying the
     second copy; and it puts the key's emission frontier back.
     """
-    position = change.position
-    source.track.emitted, source.track.emitted_offset = position, change.offset
-    source.track.emitted_stream = stream
-    if position is None:
-        return
+    _emitted(source.track, position, stream, offset)
     for entry in reversed(source.ring):
-        if entry.position is not None and entry.position <= position:
-            entry.stream, entry.offset = stream, change.offset
+        if position is not None and entry.position is not None and entry.position <= position:
+            entry.stream, entry.offset = stream, offset
             return
+
+
+def _emitted(track: Track, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
+    track.emitted, track.emitted_stream, track.emitted_offset = position, stream, offset
 
 
 def _row(
@@ -225,8 +276,7 @@ def _follow(track: Track, change: Change, stream: int) -> None:
     track.snapshot = change.snapshot in (Snapshot.ROW, Snapshot.LAST)
     if change.position is not None:
         track.position, track.commit_us = change.position, change.commit_us
-    track.emitted, track.emitted_offset = track.position, change.offset
-    track.emitted_stream = stream
+    _emitted(track, track.position, stream, change.offset)
 
 
 def _gives_sample(change: Change) -> bool:

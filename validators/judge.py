@@ -26,7 +26,7 @@ from figwatch.validators.change import (
     Topology,
     Truncate,
 )
-from figwatch.validators.convergence import source_explains, target_shows
+from figwatch.validators.convergence import forget_coalesced, source_explains, target_shows
 from figwatch.validators.finding import Finding
 from figwatch.validators.history import Effect
 from figwatch.validators.ledger import Ledger, LedgerState
@@ -53,6 +53,7 @@ class Meta(msgspec.Struct, array_like=True, gc=False):
     truncates: dict[str, list[Truncate | None]]
     demoted: list[str]
     ledger: LedgerState
+    spread: list[str] = []
 
 
 _META_ENCODER = msgspec.msgpack.Encoder()
@@ -112,7 +113,7 @@ class Judge:
         if effect is Effect.DUPLICATE:
             self.ledger.duplicate(pair, change)
         else:
-            if change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE:
+            if _is_timed(change):
                 stream.kept.new_offset, stream.kept.new_us = change.offset, change.commit_us
             self.ledger.counted(pair, change)
             self._after_truncate(pair, state, change, now_us)
@@ -125,49 +126,81 @@ class Judge:
     def _source_change(
         self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream
     ) -> Effect:
-        self._move_out(change, state.source)
+        source = state.source
+        self._move_out(change, source)
+        lost = source is not None and bool(source.track.fault)
+        if source is not None and source.ring:
+            pair.spread = pair.spread or source.track.stream not in {-1, index}
+            if state.verdict == Verdict.CONSISTENT and pair.given_up(source, state.target):
+                forget_coalesced(source)
         effect = history.apply_source(state, change, index, stream.kept.taint, pair.rules.ring_size)
-        if effect in (Effect.NEW, Effect.SAME) and state.source is not None:
-            self.ledger.converged(pair, source_explains(state.source, state.target))
+        if effect in {Effect.NEW, Effect.SAME} and state.source is not None:
+            self._hold_times(pair, stream, change, lost=lost)
+            clocks_us = pair.rules.clocks_us
+            self.ledger.converged(pair, source_explains(state.source, state.target, clocks_us))
         return effect
 
     def _target_change(
         self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream, now_us: int
     ) -> Effect:
         self._move_out(change, state.target)
+        lost = state.target is not None and bool(state.target.track.fault)
         effect = history.apply_target(state, change, index, stream.kept.taint, now_us)
-        if effect in (Effect.NEW, Effect.SAME) and state.target is not None:
-            timed = change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE
-            if timed and change.commit_us < stream.kept.watermark_us:
-                self._untruthful(pair, stream, change.commit_us, now_us)
-            self.ledger.converged(pair, target_shows(state.source, state.target, timed=timed))
+        if effect in {Effect.NEW, Effect.SAME} and state.target is not None:
+            if self._hold_times(pair, stream, change, lost=lost):
+                self._untruthful(stream, change.commit_us, now_us)
+            samples = target_shows(
+                state.source, state.target, change.commit_us, timed=_is_timed(change),
+                new=effect is Effect.NEW, clocks_us=pair.rules.clocks_us,
+            )  # fmt: skip
+            self.ledger.converged(pair, samples)
         return effect
 
-    def _untruthful(self, pair: Pair, stream: Stream, commit_us: int, now_us: int) -> None:
-        """A target event at or before the watermark: a heartbeat ran ahead of the log. Findings
+    def _hold_times(self, pair: Pair, stream: Stream, change: Change, *, lost: bool) -> bool:
+        """Hold an event's commit time against its log's order and its stream's watermark.
+
+        Returns whether it is late: the log is in order, so a heartbeat ran ahead of it. Times that
+        fall along the log are those of statements (MySQL), or figwatch could not read the event
+        when it was first emitted. They prove nothing wrong: a statement's time is not later than
+        its commit's, so the watermark is not ahead of the log.
+        """
+        kept = stream.kept
+        if not _is_timed(change):
+            return False
+        falls = change.commit_us < kept.latest_us - pair.rules.disorder_us
+        kept.latest_us = max(kept.latest_us, change.commit_us)
+        if falls and not (lost or kept.base > 0 or kept.taint > 0):
+            self.ledger.alarm(pair, "time_regression")
+        return not falls and change.commit_us < kept.watermark_us
+
+    def _untruthful(self, stream: Stream, commit_us: int, now_us: int) -> None:
+        """A target event from before the watermark: a heartbeat ran ahead of the log. Findings
         since are void, the grace is raised by what it was short of.
         """
-        ahead_us = stream.kept.watermark_us - commit_us
-        self.ledger.alarm(pair, "late_target_event")
-        stream.kept.extra_grace_us += ahead_us
-        stream.kept.watermark_us = commit_us
+        kept = stream.kept
+        kept.extra_grace_us += kept.watermark_us - commit_us
+        kept.watermark_us = commit_us
         stream.dirty = self._stale = True
+        pairs = [p for p in self.pairs.values() if stream in p.streams[Side.TARGET]]
+        for pair in pairs:
+            self.ledger.alarm(pair, "late_target_event")
         for key, state in list(self._unsettled.items()):
-            if state.finding is not None and state.finding.detected_us >= commit_us:
-                if self._pair_of(key) is pair:
-                    self.ledger.withdraw(pair, key, state, now_us)
-                    self._settle(key, pair, state, now_us)
+            pair, finding = self._pair_of(key), state.finding
+            since_us = commit_us - pair.rules.skew_us
+            if finding is not None and finding.detected_us >= since_us and pair in pairs:
+                self.ledger.withdraw(pair, key, state, now_us)
+                self._settle(key, pair, state, now_us)
 
     def _after_truncate(self, pair: Pair, state: KeyState, change: Change, now_us: int) -> None:
         """An event read after a truncate that was committed before it (another partition)."""
         truncate = self._truncates.get(change.pair, [None, None])[change.side]
         if truncate is None:
             return
-        if change.side is Side.SOURCE:
-            index = self._index[truncate.topic, truncate.partition]
-            history.truncate_source(state, truncate, index, pair.rules.ring_size)
-        else:
+        if change.side is Side.TARGET:
             history.truncate_target(state, truncate, now_us)
+        elif state.source is not None:
+            index = self._index[truncate.topic, truncate.partition]
+            history.empty_source(state.source, truncate, index, pair.rules.ring_size)
 
     def _move_out(self, change: Change, row: "history.Source | history.Target | None") -> None:
         """Long values go with the row to its new key, which may live in another partition."""
@@ -190,7 +223,7 @@ class Judge:
                 change.topic,
                 change.partition,
                 change.offset,
-            )  # fmt: skip
+            )
         )
 
     def _move_in(self, moved: Moved, now_us: int) -> None:
@@ -219,12 +252,16 @@ class Judge:
             state = self._get(key)
             if truncate.side is Side.SOURCE:
                 history.truncate_source(state, truncate, index, pair.rules.ring_size)
-            else:
-                history.truncate_target(state, truncate, now_us)
+            elif history.truncate_target(state, truncate, now_us) and state.target is not None:
+                samples = target_shows(
+                    state.source, state.target, truncate.commit_us, timed=True, new=True,
+                    clocks_us=pair.rules.clocks_us,
+                )  # fmt: skip
+                self.ledger.converged(pair, samples)
             self._settle(key, pair, state, now_us)
 
     def _malformed(self, bad: Malformed, now_us: int) -> None:
-        _, stream = self._stream(bad.topic, bad.partition)
+        index, stream = self._stream(bad.topic, bad.partition)
         if not stream.first_sight(bad.offset, bad.pair or "", bad.key):
             return
         self.ledger.malformed(bad)
@@ -235,7 +272,7 @@ class Judge:
             return
         key = table_key(pair.rules.name, bad.key)
         state = self._get(key)
-        history.malformed(state, source=bad.side is Side.SOURCE, offset=bad.offset)
+        history.malformed(state, index, bad.offset, source=bad.side is Side.SOURCE)
         self._settle(key, pair, state, now_us)
 
     def _gap(self, gap: Gap, now_us: int) -> None:
@@ -275,7 +312,11 @@ class Judge:
 
     def _topology(self, topology: Topology, now_us: int) -> None:
         del now_us
+        before = self._expected.get(topology.topic, topology.partitions)
         self._expected[topology.topic] = topology.partitions
+        for pair in self.pairs.values():
+            if before < topology.partitions and topology.topic in pair.rules.source_topics:
+                pair.spread = True
         self._stale = True
 
     def read(self, reading: Reading) -> None:
@@ -388,6 +429,7 @@ class Judge:
             truncates=self._truncates,
             demoted=[name for name, pair in self.pairs.items() if pair.demoted],
             ledger=self.ledger.state,
+            spread=[name for name, pair in self.pairs.items() if pair.spread],
         )
 
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
@@ -405,7 +447,8 @@ class Judge:
             self.ledger.state = meta.ledger
             for name, pair in self.pairs.items():
                 pair.epochs = meta.epochs.get(name, [None, None])
-                pair.demoted = name in meta.demoted
+                pair.demoted, pair.spread = name in meta.demoted, name in meta.spread
+                self._recheck.add(name)  # what was to be judged again may not have been
         for pair in self.pairs.values():
             pair.floor_us = now_us
         self._refresh()
@@ -429,6 +472,11 @@ class Judge:
         """State of one key, for `explain`."""
         name = table_key(pair, key)
         return self._get(name) if name in self._keys else None
+
+
+def _is_timed(change: Change) -> bool:
+    """Whether it has a commit time: an event of the log, not a snapshot's read."""
+    return change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE
 
 
 def table_key(pair: str, key: bytes) -> bytes:

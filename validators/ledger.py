@@ -9,7 +9,7 @@ import msgspec
 
 from figwatch.validators.change import Change, Malformed, Op, Side, Snapshot
 from figwatch.validators.columns import differing_columns
-from figwatch.validators.convergence import Quantiles
+from figwatch.validators.convergence import Quantiles, rest
 from figwatch.validators.finding import Finding
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
@@ -117,6 +117,8 @@ class Ledger:
         verdict = judgement.verdict
         if verdict is Verdict.DIVERGENT:
             self._open_or_change(pair, key, state, judgement, now_us)
+        elif state.finding is not None and pair.demoted and _still_fenced(state, verdict):
+            self.withdraw(pair, key, state, now_us)
         elif state.finding is not None and verdict is not Verdict.UNKNOWN:
             if verdict is Verdict.CONSISTENT or _target_moved(state):
                 self._resolve(pair, key, state, now_us)
@@ -274,6 +276,12 @@ def _target_moved(state: KeyState) -> bool:
     return target is not None and finding is not None and target.read_us > finding.detected_us
 
 
+def _still_fenced(state: KeyState, verdict: Verdict) -> bool:
+    """Whether an open finding rests on the fence alone and has not resolved."""
+    fence = state.finding is not None and state.finding.evidence == Evidence.FENCE
+    return fence and verdict is not Verdict.CONSISTENT and not _target_moved(state)
+
+
 def _columns(state: KeyState, pair: Pair, kind: Kind) -> tuple[int, ...]:
     """Columns in which the target differs from the newest version that the replicator is done
     with; from the newest of all where that cannot be told. None for a row that is not there.
@@ -313,10 +321,8 @@ def _rest(state: KeyState) -> None:
     if state.source is not None:
         for entry in state.source.ring[:-1]:
             entry.sketch = b"" if not entry.unknown else entry.sketch
-        if state.source.ring:
-            state.source.shown = len(state.source.ring) - 1
-    if state.target is not None:
-        state.target.ahead.clear()
+        if state.source.ring and state.target is not None:
+            rest(state.source, state.target)
 
 
 def _add_unsettled(summary: PairSummary, pair: Pair, state: KeyState) -> None:
@@ -329,11 +335,16 @@ def _add_unsettled(summary: PairSummary, pair: Pair, state: KeyState) -> None:
             oldest = summary.oldest_unshown_us
             summary.oldest_unshown_us = min(waiting[0], oldest) if oldest else waiting[0]
     if state.verdict != Verdict.DIVERGENT:
-        judged_us = state.since_us
-        if not judged_us:
-            tracks = [s.track.seen_us for s in (state.source, state.target) if s is not None]
-            judged_us = min(tracks, default=0)
-        summary.verified_through_us = min(summary.verified_through_us, judged_us)
+        summary.verified_through_us = min(summary.verified_through_us, _judged_us(state))
+
+
+def _judged_us(state: KeyState) -> int:
+    """Instant up to which an unsettled key was judged: before anything that is still open."""
+    if not state.since_us:
+        tracks = [s.track.seen_us for s in (state.source, state.target) if s is not None]
+        return min(tracks, default=0)
+    waiting = state.source.ring[state.source.shown + 1 :] if state.source is not None else []
+    return min([state.since_us, *(e.commit_us for e in waiting)])
 
 
 def _stream_summary(stream: Stream) -> StreamSummary:

@@ -182,6 +182,12 @@ class Pair:
         later = kept.new_us > entry.commit_us + self.rules.disorder_us
         return later and kept.new_offset > track.emitted_offset
 
+    def given_up(self, source: Source, target: Target | None) -> bool:
+        """Whether nothing of the key's known versions can still come to the target."""
+        last = source.ring[-1]
+        old_us = self.watermarks[Side.TARGET] - last.commit_us - self.rules.clocks_us
+        return old_us > self.rules.give_up_us or self.done(source, last, target) is not None
+
     def rewound_since(self, index: int, answered_us: int) -> bool:
         """Whether the replicator went back on a source stream after that answer."""
         known = 0 <= index < len(self._all)

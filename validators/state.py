@@ -25,7 +25,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     stream: int
     offset: int
     sample: bool
-    """Gives a convergence sample (not a snapshot row, not inside a transaction, not half a move)."""
+    """Gives a convergence sample: no snapshot row, not inside a transaction, not half a move."""
     sketch: bytes = b""
     """Empty for an absent row, and dropped from older versions once the key is consistent."""
     unknown: tuple[int, ...] = ()
@@ -63,8 +63,10 @@ class Source(msgspec.Struct, array_like=True, gc=False):
     track: Track
     ring: list[Entry]
     born: bool = False
-    """`ring[0]` is the key's first state: before it the row did not exist, and nothing was dropped."""
+    """`ring[0]` is the key's first state: the row did not exist before, and nothing was dropped."""
     shown: int = -1
+    dropped: list[tuple[bytes, int]] = []
+    """Versions pushed out of the ring before the target showed them: (prefix, commit_us)."""
 
 
 class Target(msgspec.Struct, array_like=True, gc=False):

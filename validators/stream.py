@@ -1,5 +1,7 @@
 """What is known of one raw partition: how far it was applied, its watermark, its coverage, and the
-readings of the replicator on it. `figwatch.validators.rules` asks; `figwatch.validators.judge` tells.
+readings of the replicator on it.
+
+`figwatch.validators.pair` asks; `figwatch.validators.judge` tells.
 """
 
 from bisect import bisect_left
@@ -50,6 +52,10 @@ class Coverage(msgspec.Struct, array_like=True, gc=False):
     """Added to heartbeats after one was found to have run ahead of the log."""
     new_us: int = 0
     """Commit time of the event at `new_offset`."""
+    latest_us: int = 0
+    """Greatest commit time of a log event."""
+    seen: list[tuple[str, bytes | None]] = []
+    """The (pair, key) applied of the record at `seen_offset`."""
 
 
 class Stream:
@@ -58,7 +64,6 @@ class Stream:
     def __init__(self, coverage: Coverage) -> None:
         self.kept = coverage
         self.dirty = True
-        self.seen_pairs: set[tuple[str, bytes | None]] = set()
         self.latest: Reading | None = None
         self.rewound_us = 0
         """Answer time of the last reading whose committed offset was below the one before."""
@@ -76,11 +81,11 @@ class Stream:
             return False
         if offset > kept.seen_offset:
             kept.seen_offset = offset
-            self.seen_pairs = {(pair, key)}
+            kept.seen = [(pair, key)]
             return True
-        if (pair, key) in self.seen_pairs:
+        if (pair, key) in kept.seen:
             return False
-        self.seen_pairs.add((pair, key))
+        kept.seen.append((pair, key))
         return True
 
     def mark(self, mark: Mark, disorder_us: int) -> bool:
@@ -96,6 +101,7 @@ class Stream:
         if mark.streaming:
             kept.streaming = True
         if mark.commit_us is not None:
+            kept.latest_us = max(kept.latest_us, mark.commit_us)
             kept.watermark_us = max(kept.watermark_us, mark.commit_us - disorder_us)
         self._advance()
         return began
@@ -127,6 +133,9 @@ class Stream:
 
     def read(self, reading: Reading) -> None:
         """Take a reading; useful once everything up to its end offset is applied."""
+        if reading.end_only:
+            self._wait(reading)
+            return
         if self.latest is not None and reading.answered_us < self.latest.answered_us:
             # Answers are searched in order; a later time only asks for more.
             reading = msgspec.structs.replace(reading, answered_us=self.latest.answered_us)
@@ -134,6 +143,9 @@ class Stream:
         if before is not None and reading.committed is not None and reading.committed < before:
             self.rewound_us = reading.answered_us
         self.latest = reading
+        self._wait(reading)
+
+    def _wait(self, reading: Reading) -> None:
         if len(self._waiting) >= MAX_READINGS:
             self._waiting = deque(list(self._waiting)[1::2])
         self._waiting.append(reading)
@@ -149,8 +161,9 @@ class Stream:
         while self._waiting and self._waiting[0].end_offset <= kept.next_offset:
             reading = self._waiting.popleft()
             self.covered_us = max(self.covered_us, reading.requested_us)
-            self._covered.append(reading)
-            self._answers.append(reading.answered_us)
+            if not reading.end_only:
+                self._covered.append(reading)
+                self._answers.append(reading.answered_us)
         if len(self._covered) > MAX_READINGS:
             del self._covered[1:-1:2]
             self._answers = [r.answered_us for r in self._covered]
