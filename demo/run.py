@@ -19,7 +19,7 @@ from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.faults import FaultError
 from figwatch.demo.migration import Migration, MigrationError, MigrationSettings
 from figwatch.demo.narration import RichNarrator
-from figwatch.demo.sandbox import Sandbox, SandboxError
+from figwatch.demo.sandbox import Sandbox, SandboxError, ServiceState
 from figwatch.demo.sandbox.keeper_client import ProgramSpec
 from figwatch.demo.story import Report, Story, StoryError
 from figwatch.demo.watcher import SCRIPT, CommandWatcher, Exit, WatcherError
@@ -84,14 +84,25 @@ def _tell(place: Path, narrator: RichNarrator, workers: int) -> Report:
             for number in range(1, workers + 1):
                 sandbox.keeper.start(_worker(sandbox, config, number))
             watcher = CommandWatcher(config, environment(endpoints))
-            report = Story(watcher, migration.faults, narrator, time).tell()
+            story = Story(
+                watcher, migration.faults, narrator, time, lambda: _ended(sandbox, migration)
+            )
+            report = story.tell()
             counts = load.stop()
             narrator.say(f"{counts.total} operations of load, {counts.failed.total()} failed")
-            if migration.replicator.failure is not None:
-                raise StoryError(f"the replicator ended: {migration.replicator.failure}")
             if counts.done.total() == 0:
                 raise StoryError(f"the load did nothing: {counts.last_failure}")
             return report
+
+
+def _ended(sandbox: Sandbox, migration: Migration) -> str | None:
+    """A program that died: a worker, one of the stack, or the replicator."""
+    if migration.replicator.failure is not None:
+        return f"the replicator ({migration.replicator.failure})"
+    for name, program in sandbox.keeper.programs().items():
+        if program.state is ServiceState.DIED:
+            return f"{name} (exit code {program.exit_code}; log in {sandbox.folder.logs})"
+    return None
 
 
 @contextmanager

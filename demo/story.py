@@ -93,6 +93,7 @@ class Story:
         self._plants = plants
         self._narrator = narrator
         self._clock = clock
+        self._ended = ended
         self._found: dict[tuple[str, int, int], Found] = {}
         self._planted: list[Planted] = []
         self._delays: list[Delay] = []
@@ -239,7 +240,7 @@ class Story:
             counts = self._look()
             if counts is not None:
                 seen.append(counts)
-            self._clock.sleep(LOOK_SECONDS)
+            self._pause()
         if seen:
             self._narrator.say(_sentence(seen))
         return seen
@@ -249,8 +250,14 @@ class Story:
         while not holds():
             if self._clock.monotonic() > end:
                 return False
-            self._clock.sleep(LOOK_SECONDS)
+            self._pause()
         return True
+
+    def _pause(self) -> None:
+        ended = self._ended()
+        if ended is not None:
+            raise StoryError(f"{ended} has ended")
+        self._clock.sleep(LOOK_SECONDS)
 
     def _fail(self, text: str) -> None:
         self._failures.append(text)

@@ -139,6 +139,15 @@ class WrongColumns(World):
         return replace(super().finding(fault, expected), columns=frozenset({"notes"}))
 
 
+class ProvesByHistory(World):
+    def finding(self, fault, expected):
+        return replace(super().finding(fault, expected), evidence="history")
+
+
+def test_history_is_as_good_a_proof_as_the_fence():
+    assert tell(ProvesByHistory).passed
+
+
 class NoProof(World):
     def finding(self, fault, expected):
         return replace(super().finding(fault, expected), evidence="timeout")
@@ -210,6 +219,14 @@ def test_a_figwatch_that_never_answers_is_no_verdict():
 
     with pytest.raises(StoryError, match="did not answer"):
         tell(Mute)
+
+
+def test_a_program_that_ends_ends_the_story_at_once():
+    clock = Clock()
+    world = World(clock)
+    story = Story(world, world, Silent(), clock, lambda: "worker 1")
+    with pytest.raises(StoryError, match="worker 1 has ended"):
+        story.tell()
 
 
 def test_a_finding_from_before_the_planting_does_not_count_for_it():

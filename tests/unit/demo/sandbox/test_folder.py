@@ -1,11 +1,13 @@
 """The data folder: what it remembers, who may read it, what it refuses."""
 
+import base64
 import stat
+import uuid
 
 import pytest
 
 from figwatch.demo.sandbox import status
-from figwatch.demo.sandbox.folder import Folder, Remembered
+from figwatch.demo.sandbox.folder import Folder, Remembered, cluster_id
 from figwatch.demo.sandbox.locks import exclusive
 from figwatch.demo.sandbox.model import SandboxError
 
@@ -19,6 +21,14 @@ def test_what_is_remembered_is_recalled_and_readable_by_its_owner_only(tmp_path)
     assert remembered == folder.recall()
     assert stat.S_IMODE((tmp_path / "sandbox.json").stat().st_mode) == 0o600
     assert remembered.password not in repr(remembered)
+
+
+@pytest.mark.parametrize("first_byte", [0xF8, 0xFB])
+def test_a_cluster_id_never_looks_like_an_option(first_byte):
+    made = cluster_id(uuid.UUID(bytes=bytes([first_byte]) + bytes(15)))
+
+    assert not made.startswith("-")
+    assert len(base64.urlsafe_b64decode(made + "==")) == 16
 
 
 def test_a_new_folder_recalls_nothing_and_runs_nothing(tmp_path):
