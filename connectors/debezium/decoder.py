@@ -11,11 +11,13 @@ from typing import Any
 
 from figwatch.connectors.config import Config
 from figwatch.connectors.config_columns import pair_rule
-from figwatch.connectors.debezium.avro import AvroReader
+from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
 from figwatch.connectors.debezium.plan import Feed
 from figwatch.connectors.debezium.route import Route
-from figwatch.connectors.debezium.shapes import Headers, Ignored
+from figwatch.connectors.debezium.shapes import Ignored
+from figwatch.connectors.registry import Registry
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_kinds import Kind, kind_of
@@ -49,7 +51,7 @@ class Decoder:
     def __init__(
         self,
         config: Config,
-        registries: Mapping[str, AvroReader] | None = None,
+        registries: Mapping[str, SchemaSource] | None = None,
         types: Types | None = None,
         placeholder: str = canonical.PLACEHOLDER,
     ) -> None:
@@ -60,7 +62,10 @@ class Decoder:
         not compare with those made after."""
         self._config = config
         self._placeholder = Placeholder(placeholder)
-        self._avro = {name: (registries or {}).get(name) or AvroReader() for name in config.sides}
+        self._avro = {
+            name: AvroReader((registries or {}).get(name) or Registry.of(side), side.format)
+            for name, side in config.sides.items()
+        }
         self._pairs = {pair.name: self._pair(pair, types or {}) for pair in config.pairs}
         self._routes = self._make_routes()
         self._others: dict[str, Decode] = {}

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.schema import ConnectSchema, RecordSchema
-from figwatch.connectors.debezium.shapes import Headers
 from figwatch.validators.canonical_values import parse_json
 
 RECORD_BYTES_MAX = 64 * 1024 * 1024

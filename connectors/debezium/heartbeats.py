@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
-from figwatch.connectors.debezium.shapes import Event, Headers, Ignored, event_of
+from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
 from figwatch.validators.change import Heartbeat, Malformed, Op, Side, Snapshot
 
 Beats = Sequence[Heartbeat | Malformed]

@@ -12,10 +12,10 @@ import msgspec
 
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
 from figwatch.connectors.debezium.schema import BadSchemaError
-from figwatch.connectors.debezium.shapes import Headers
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_values import Wire
 

@@ -15,12 +15,13 @@ import msgspec
 
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
 from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
-from figwatch.connectors.debezium.shapes import Event, Headers, Ignored, event_of
+from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_values import Wire, json_text
 from figwatch.validators.change import Op

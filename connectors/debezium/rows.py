@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.debezium import source as sources
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import KeyReader, KeyRow
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, FeedPlan, RowPlan
-from figwatch.connectors.debezium.shapes import Event, Headers, Ignored
+from figwatch.connectors.debezium.shapes import Event, Ignored
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators import canonical
 from figwatch.validators.canonical import MissingColumnError, UnknownValueError

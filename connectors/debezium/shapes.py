@@ -6,14 +6,14 @@ CloudEvents; and the records that are no rows. All become an `Event`.
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from figwatch.connectors.debezium import source as sources
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators.canonical_values import parse_json
 
-Headers = Sequence[tuple[str, bytes | None]]
 OPS = frozenset("cudrtm")
 _ENVELOPE_FIELDS = frozenset({"before", "after", "source"})
 
