@@ -84,11 +84,20 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Story:
-    """One telling. `tell` raises `StoryError` when figwatch never answers, and what the others
-    raise (`WatcherError`, `FaultError`, `SandboxError`).
+    """One telling. `ended` names a program that is no more, None while all run.
+
+    `tell` raises `StoryError` when figwatch never answers or a program has ended, and what the
+    others raise (`WatcherError`, `FaultError`, `SandboxError`).
     """
 
-    def __init__(self, watcher: Watcher, plants: Plants, narrator: Narrator, clock: Clock) -> None:
+    def __init__(
+        self,
+        watcher: Watcher,
+        plants: Plants,
+        narrator: Narrator,
+        clock: Clock,
+        ended: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._watcher = watcher
         self._plants = plants
         self._narrator = narrator
