@@ -6,6 +6,7 @@ Read it from `Worker.__init__`, which wires what the other modules of `figwatch.
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import time
@@ -30,6 +31,8 @@ from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
 from figwatch.streams.table import JoinTable
 from figwatch.validators.summary import Summary
+
+log = logging.getLogger("figwatch")
 
 TELL_SECONDS = 0.1
 """Time between two looks for marks and heartbeats that may be sent."""
@@ -128,14 +131,28 @@ class Worker:
         self._changes = self._lanes(plan.changes, settings.internal_partitions)
         self._letters = self._lanes(plan.dead_letters, cluster.partitions[plan.dead_letters])
         self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
+        self._decoder, self._decoder_changed = decoder, decoder.changed
         self._decode = DecodeAgent(
-            plan, decoder, self._changes, self._letters, self._heartbeats, app.crash
+            plan,
+            decoder,
+            changes=self._changes,
+            letters=self._letters,
+            heartbeats=self._heartbeats,
+            crash=app.crash,
         )
         desk = Desk(
-            plan.changes, plan.findings, plan.summaries, settings.internal_partitions,
-            self._write, self._write_state, app.crash, clock, self.name,
-            settings.reading_interval_seconds, settings.summary_interval_seconds,
-        )  # fmt: skip
+            changes=plan.changes,
+            findings=plan.findings,
+            summaries=plan.summaries,
+            partitions=settings.internal_partitions,
+            write=self._write,
+            write_state=self._write_state,
+            crash=app.crash,
+            clock_us=clock,
+            worker=self.name,
+            evaluate_seconds=settings.reading_interval_seconds,
+            summary_seconds=settings.summary_interval_seconds,
+        )
         self._judges = JudgeAgent(desk, new_judge)
         self._books = Books()
         self._readings = self._new_readings(clock)
@@ -152,7 +169,12 @@ class Worker:
         registry = CollectorRegistry()
         registry.register(
             WorkerMetrics(
-                plan, self._books, self._summaries, self._decode, self._heartbeats, self._readings
+                plan,
+                self._books,
+                self._summaries,
+                decode=self._decode,
+                heartbeats=self._heartbeats,
+                readings=self._readings,
             )
         )
         self.endpoint = Endpoint(
@@ -268,8 +290,17 @@ class Worker:
                     self._decode.tell(self.app.consumer.origins)
                     marks_at = time.monotonic() + self._decode.mark_seconds
                 await self._heartbeats.tell()
+                await self._distrust()
         except Exception as error:  # noqa: BLE001
             await self.app.crash(error)
+
+    async def _distrust(self) -> None:
+        """A schema that came later made comparisons coarser: what was read before is unknown."""
+        changed = self._decoder.changed
+        if changed != self._decoder_changed:
+            log.warning("a new schema changes how columns are compared; earlier rows are unknown")
+            self._decode.distrust(await self._cluster.end_offsets(self._plan.data_topics))
+            self._decoder_changed = changed
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, leave the group."""

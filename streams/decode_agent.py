@@ -8,9 +8,10 @@ marks, behind the data (`figwatch.streams.stretch`), heartbeats become barriers
 
 import asyncio
 import base64
+import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 import xxhash
@@ -21,6 +22,9 @@ from figwatch.streams.sender import Delivery, KeyValue, Lanes
 from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe
 from figwatch.streams.transport import RawBatch
 from figwatch.validators.change import Gap, Heartbeat, Malformed, Topology, encode
+from figwatch.validators.errors import FigwatchError
+
+log = logging.getLogger("figwatch")
 
 BATCHES_ON_THE_WAY_MAX = 32
 """Raw batches decoded but not yet acknowledged; beyond it the agent waits."""
@@ -30,17 +34,28 @@ MARKS_PER_SECOND_MAX = 500
 """Marks slow down beyond this rate, so that they never outnumber the data."""
 LETTER_BYTES_MAX = 64 * 1024
 """Most bytes of a key or value that a dead letter keeps."""
+DECODER_SECONDS = 1.0
+"""Wait before a record is decoded again whose schema could not be had."""
 DECODER_FAILED = "decoder_failed"
 """Reason of a record that the decoder stumbled over: a bug, and still no reason to stop."""
 
 
-class Decoder(Protocol):
-    """What turns a raw record into facts: `figwatch.connectors.debezium.decoder.Decoder`."""
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
+Decode: TypeAlias = Callable[
+    [int, int, int, Headers, bytes | None, bytes | None], Sequence[Decoded]
+]
+"""(partition, offset, append time in microseconds, headers, key, value) to facts."""
 
-    def decode(
-        self, topic: str, partition: int, offset: int, append_us: int,
-        headers: Sequence[tuple[str, bytes | None]], key: bytes | None, value: bytes | None,
-    ) -> Sequence[Decoded]: ...  # fmt: skip
+
+class Decoder(Protocol):
+    """What turns raw records into facts: `figwatch.connectors.debezium.decoder.Decoder`.
+
+    `changed` counts how often facts became incomparable with those made before.
+    """
+
+    changed: int
+
+    def for_topic(self, topic: str) -> Decode: ...
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -69,6 +84,7 @@ class DecodeAgent:
         self,
         plan: Plan,
         decoder: Decoder,
+        *,
         changes: Lanes,
         letters: Lanes,
         heartbeats: Heartbeats,
@@ -83,13 +99,15 @@ class DecodeAgent:
         self.malformed: Counter[tuple[str, str]] = Counter()
         """By side and reason, since this worker started."""
         self.gaps = 0
+        self.waits = 0
+        """How often decoding waited for a server."""
 
     async def run(self, stream: Any) -> None:
         """Faust's agent: never returns, an error of any kind crashes the app before an ack."""
         try:
             async for event in stream.noack().events():
                 await self._slots.acquire()
-                self._take(event)
+                await self._take(event)
         except Exception as error:  # noqa: BLE001
             await self._crash(error)
             await asyncio.Event().wait()
@@ -107,10 +125,10 @@ class DecodeAgent:
 
     # -- data ------------------------------------------------------------------------------------
 
-    def _take(self, event: Any) -> None:
+    async def _take(self, event: Any) -> None:
         batch: RawBatch = event.value
         topic, partition = event.message.topic, event.message.partition
-        found = self._decode(topic, partition, batch)
+        found = await self._decode(topic, partition, batch)
         marked: list[tuple[Progress, Batch]] = []
         if topic in self._plan.data_topics:
             marked.append(self._advance(topic, partition, batch, found))
@@ -125,29 +143,32 @@ class DecodeAgent:
         self._scatter(batch, found, delivery)
         delivery.settle()
 
-    def _decode(self, topic: str, partition: int, batch: RawBatch) -> list[Decoded]:
-        decode, found = self._decoder.decode, self._holes(topic, partition, batch)
+    async def _decode(self, topic: str, partition: int, batch: RawBatch) -> list[Decoded]:
+        decode = self._decoder.for_topic(topic)
+        found = self._holes(topic, partition, batch)
         for r in batch.records:
-            append_us = r.timestamp * 1000
             try:
-                found += decode(topic, partition, r.offset, append_us, r.headers, r.key, r.value)
+                found += decode(partition, r.offset, r.timestamp * 1000, r.headers, r.key, r.value)
             except Exception as error:  # noqa: BLE001  a bug must not stop the watch
-                side, detail = self._plan.role(topic), type(error).__name__
-                found.append(
-                    Malformed(
-                        None,
-                        side,
-                        None,
-                        DECODER_FAILED,
-                        detail,
-                        topic,
-                        partition,
-                        r.offset,
-                        append_us,
-                    )  # fmt: skip
-                )
+                found += await self._again(decode, topic, r, error)
         self.records += len(batch.records)
         return found
+
+    async def _again(
+        self, decode: Decode, topic: str, record: Any, error: Exception
+    ) -> Sequence[Decoded]:
+        """Wait while a server that decoding needs is away; anything else is the record's fate."""
+        at = (record.partition, record.offset, record.timestamp * 1000)
+        while isinstance(error, FigwatchError):
+            self.waits += 1
+            log.warning("decoding waits: %s", error)
+            await asyncio.sleep(DECODER_SECONDS)
+            try:
+                return decode(*at, record.headers, record.key, record.value)
+            except Exception as next_error:  # noqa: BLE001
+                error = next_error
+        side, detail = self._plan.role(topic), type(error).__name__
+        return (Malformed(None, side, None, DECODER_FAILED, detail, topic, *at),)
 
     def _holes(self, topic: str, partition: int, batch: RawBatch) -> list[Decoded]:
         """One gap from the first missing offset to behind the last one, if any is missing."""
@@ -220,6 +241,13 @@ class DecodeAgent:
         marks = [mark for p in self.progress.values() for mark in p.tell()]
         if marks:
             self._changes.put_all([(None, encode(mark)) for mark in marks])
+
+    def distrust(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """Make all that was read unknown; `ends` were asked for after the decoder's facts became
+        incomparable with earlier ones.
+        """
+        gaps = [(None, encode(Gap(*where, 0, end))) for where, end in sorted(ends.items())]
+        self._changes.put_all(gaps)
 
 
 def _bounded(raw: bytes | None) -> str | None:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from figwatch.streams import outbox
 from figwatch.streams.sender import KeyValue
 from figwatch.streams.stretch import partition_of
-from figwatch.streams.transport import RawBatch
 from figwatch.validators.change import Moved, Reading, Record, decode_record, encode
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
@@ -122,8 +121,7 @@ class Seat:
     async def _step(self, event: Any) -> None:
         now_us = self._desk.clock_us()
         if event is not None:
-            batch: RawBatch = event.value
-            for record in batch.records:
+            for record in event.value.records:
                 self.judge.apply(decode_record(record.value), now_us)
         if time.monotonic() >= self._evaluate_at:
             self.judge.evaluate(now_us)

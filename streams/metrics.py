@@ -93,6 +93,7 @@ class WorkerMetrics(Collector):
         plan: Plan,
         books: Books,
         summaries: Callable[[], Iterable[Summary]],
+        *,
         decode: DecodeAgent,
         heartbeats: Heartbeats,
         readings: Readings,

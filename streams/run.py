@@ -42,10 +42,13 @@ def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     """Return Debezium's decoder and the judge of the design."""
     from figwatch.connectors.debezium.decoder import Decoder as DebeziumDecoder
     from figwatch.connectors.pair_rules import pair_rules
+    from figwatch.streams.samples import samples
     from figwatch.validators.judge import Judge as DesignJudge
 
-    rules = pair_rules(config)
-    return DebeziumDecoder(config), lambda partition: DesignJudge(rules, partition)
+    decoder, rules = DebeziumDecoder(config), pair_rules(config)
+    for record in samples(config):
+        decoder.learn(record.topic, record.headers, record.key, record.value)
+    return decoder, lambda partition: DesignJudge(rules, partition)
 
 
 def run_worker(config: Config, parts: Parts = production_parts) -> int:
@@ -60,6 +63,7 @@ def run_worker(config: Config, parts: Parts = production_parts) -> int:
     """
     crashes = int(os.environ.get(RESTARTS_VARIABLE, "0"))
     _quick_loop()
+    logging.getLogger("figwatch.streams").setLevel(logging.WARNING)  # Faust's services
     began = time.monotonic()
     try:
         error = asyncio.run(_serve(config, parts))
@@ -73,7 +77,7 @@ def run_worker(config: Config, parts: Parts = production_parts) -> int:
         return ExitCode.OK
     if time.monotonic() - began > WELL_SECONDS:
         crashes = 0
-    _restart(crashes + 1, error)
+    return _restart(crashes + 1, error)
 
 
 def _quick_loop() -> None:
@@ -92,7 +96,7 @@ async def _serve(config: Config, parts: Parts) -> BaseException | None:
     layout = plan(config)
     cluster = Cluster(confluent_settings(config.kafka), config.limits.kafka_timeout_seconds)
     await prepare(cluster, layout, config)
-    decoder, new_judge = parts(config)
+    decoder, new_judge = await asyncio.to_thread(parts, config)
     worker = Worker(config, layout, cluster, decoder, new_judge)
     starting = asyncio.ensure_future(_start(worker))
     crashed = asyncio.ensure_future(worker.app._crashed.wait())  # noqa: SLF001
@@ -102,13 +106,14 @@ async def _serve(config: Config, parts: Parts) -> BaseException | None:
         if starting.done():
             starting.result()
             await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if crashed.done():
-            return worker.app.crash_reason or RuntimeError("crashed without a reason")
-        return None
     except FigwatchError:
         raise
     except Exception as error:  # noqa: BLE001  a start that failed is a crash like any other
         return error
+    else:
+        if not crashed.done():
+            return None
+        return worker.app.crash_reason or RuntimeError("crashed without a reason")
     finally:
         for task in (starting, crashed, stopped):
             task.cancel()

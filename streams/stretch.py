@@ -59,15 +59,19 @@ def observe(
             if record.op is Op.READ and record.snapshot in _ROWS:
                 if streaming or (span is not None and span.finished):
                     stop = record.offset
-                    done.append(_mark(topic, partition, first, stop, commit_us, streaming, span))
+                    done.append(
+                        Mark(topic, partition, first, stop, commit_us or None, streaming, span)
+                    )
                     first, commit_us, streaming, span = stop, 0, False, None
                 span = _span(span, record)
                 continue
             if record.op not in _LOGGED or record.snapshot is not Snapshot.NONE:
                 continue
+        if span is not None and not span.finished:
+            span = msgspec.structs.replace(span, finished=True)
         streaming = True
         commit_us = max(commit_us, record.commit_us)
-    return (*done, _mark(topic, partition, first, end, commit_us, streaming, span))
+    return (*done, Mark(topic, partition, first, end, commit_us or None, streaming, span))
 
 
 _ROWS = frozenset({Snapshot.ROW, Snapshot.LAST})
@@ -79,15 +83,6 @@ def _span(span: SnapshotSpan | None, row: Change) -> SnapshotSpan:
     if span is None:
         return SnapshotSpan(row.offset, row.offset, row.commit_us, finished)
     return SnapshotSpan(span.first_offset, row.offset, span.commit_us, finished)
-
-
-def _mark(
-    topic: str, partition: int, first: int, end: int, commit_us: int, streaming: bool,
-    span: SnapshotSpan | None,
-) -> Mark:  # fmt: skip
-    if span is not None and streaming:
-        span = msgspec.structs.replace(span, finished=True)
-    return Mark(topic, partition, first, end, commit_us or None, streaming, span)
 
 
 def merge(first: Mark, second: Mark) -> Mark | None:

@@ -52,6 +52,7 @@ class JoinTable(faust.Table[bytes, bytes]):
     def persisted_offset(self, tp: TP) -> int | None:
         """Nothing is kept on this machine."""
         del tp
+        return None  # Faust reads it
 
     # -- recovery --------------------------------------------------------------------------------
 
@@ -69,6 +70,7 @@ class JoinTable(faust.Table[bytes, bytes]):
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Forget the partitions that went to another worker."""
+        del revoked, newly_assigned, generation_id  # `assigned` says it all
         self.app.tables.recovery.signal_recovery_end.clear()
         mine = {tp.partition for tp in assigned if tp.topic == self.changelog_topic_name}
         for partition in self._held - mine:
@@ -81,6 +83,7 @@ class JoinTable(faust.Table[bytes, bytes]):
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Hand the restored state over. Faust drops what is raised here, so it crashes the app."""
+        del standby_tps
         try:
             for tp in sorted(active_tps):
                 self._recovered(tp)

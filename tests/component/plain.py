@@ -1,0 +1,47 @@
+"""A decoder of a few lines for the worker's own tests: JSON rows with the change's facts in them.
+
+Value: {"s": "source" or "target", "k": key, "op": "c|u|d|r", "v": value, "at": commit time in us,
+"lsn": n}; anything else is malformed. The real decoder has its own tests.
+"""
+
+import functools
+import hashlib
+import json
+
+from figwatch.validators.change import Change, Heartbeat, Malformed, Op, Side, Snapshot
+
+OPS = {"c": Op.CREATE, "u": Op.UPDATE, "d": Op.DELETE, "r": Op.READ}
+
+
+class PlainDecoder:
+    def __init__(self, config):
+        self._source = config.source_topics(config.pairs[0])[0]
+        self._heartbeats = {
+            side.heartbeat_topic: name for name, side in config.sides.items() if side.heartbeat_topic
+        }
+
+    changed = 0
+
+    def for_topic(self, topic):
+        return functools.partial(self._decode, topic)
+
+    def _decode(self, topic, partition, offset, append_us, headers, key, value):
+        where = (topic, partition, offset, append_us)
+        if topic in self._heartbeats:
+            at = json.loads(value)["at"]
+            return (Heartbeat(self._heartbeats[topic], at, True, *where),)
+        side = Side.SOURCE if topic == self._source else Side.TARGET
+        if value == b"boom":
+            raise RuntimeError("a bug in the decoder")
+        try:
+            row = json.loads(value)
+            op, at, lsn = OPS[row["op"]], row["at"], row["lsn"]
+        except (ValueError, KeyError) as error:
+            return (Malformed("stock", side, key, "bad_json", type(error).__name__, *where),)
+        mark = None if op is Op.DELETE else hashlib.md5(str(row["v"]).encode()).digest()
+        snapshot = Snapshot.ROW if op is Op.READ else Snapshot.NONE
+        position = None if op is Op.READ else (lsn, 0 if op is Op.DELETE else 1)
+        sketch = (mark or b"\0\0")[:2]
+        return (
+            Change("stock", side, key, op, mark, sketch, at, position, None, *where, snapshot),
+        )
