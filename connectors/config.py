@@ -132,6 +132,9 @@ class PairConfig(Section):
     columns: dict[str, str | ColumnConfig] = Field(default={})
     """Columns that are compared, likewise. A column that is not named is not compared."""
 
+    ignored_columns: list[str] = Field(default=[])
+    """Source columns that are not compared on purpose; `doctor` names all others that are not."""
+
     source_filter: FilterConfig = Field(default={})
     """Only source rows with these values take part; the others count as absent."""
 

@@ -1,0 +1,60 @@
+"""The state of the migration for status, findings and gate: read once, looked at by the clock."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from figwatch.connectors.config import Config
+    from figwatch.validators.finding import Finding
+    from figwatch.validators.overview import Overview
+
+
+def read_view(config: "Config", *, findings: bool) -> "tuple[Overview, tuple[Finding, ...]]":
+    """What the workers have published, merged, with the findings where wanted.
+
+    Raises:
+        FigwatchError: Kafka does not answer.
+    """
+    from figwatch.connectors.evidence import read_evidence
+    from figwatch.validators.overview import overview
+
+    evidence = read_evidence(config, findings=findings)
+    view = overview(
+        evidence.summaries,
+        evidence.partitions,
+        time.time_ns() // 1000,
+        round(config.worker.summary_fresh_seconds * 1e6),
+        evidence.unreadable,
+    )
+    return view, evidence.findings
+
+
+def view_document(
+    config: "Config", view: "Overview", findings: "Iterable[Finding]"
+) -> dict[str, Any]:
+    """The public document, with at most `limits.findings_printed_max` findings a pair.
+
+    `complete` and `reason` say whether it speaks for all partitions; `left_out` counts findings
+    beyond the limit.
+    """
+    from figwatch.connectors.debezium.decoder import Decoder
+    from figwatch.validators.result import RESULT_VERSION, result
+
+    kept: list[Finding] = []
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.pair] = counts.get(finding.pair, 0) + 1
+        if counts[finding.pair] <= config.limits.findings_printed_max:
+            kept.append(finding)
+    document: dict[str, Any]
+    if view.merged is None:
+        document = {"schema_version": RESULT_VERSION, "as_of_us": 0, "malformed": 0}
+        document |= {"duplicates": 0, "pairs": {}}
+    else:
+        sides = {"source": config.source_side, "target": config.target_side}
+        document = result(view.merged, kept, sides, Decoder(config).decode_key)
+    for name, pair in document["pairs"].items():
+        pair["left_out"] = max(0, counts.get(name, 0) - config.limits.findings_printed_max)
+    return document | {"complete": view.complete, "reason": view.reason}

@@ -1,0 +1,175 @@
+"""`figwatch explain PAIR KEY`: the versions of one key on both sides, and the rule that decided."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from figwatch.cli.console import print_json, print_table, print_text
+from figwatch.cli.findings_command import unknown_pair
+from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
+from figwatch.cli.result_tables import instant
+from figwatch.validators.errors import ConfigurationError, ExitCode
+
+if TYPE_CHECKING:
+    from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.key_history import History, Version
+
+EXPLAIN_VERSION = 1
+FINGERPRINT_CHARS = 12
+
+
+def explain(
+    pair: Annotated[str, typer.Argument(help="Name of the pair.", metavar="PAIR")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="The key: 7, or item_id=7,site=north, or a JSON object; by the source's names.",
+            metavar="KEY",
+        ),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    values: Annotated[
+        bool, typer.Option("--values", help="Show row values, too. They may be personal data.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a key's versions on both sides, the columns that differ, and why the verdict is so.
+
+    The versions are read back from the raw topics, newest first, within
+    limits.explain_records_max. Exits 3 when the key is not found there.
+
+    Example: figwatch explain stock 7
+    """
+    from figwatch.connectors.debezium.decoder import Decoder
+    from figwatch.connectors.key_history import read_history
+
+    settings = load(config)
+    found = settings.pair(pair)
+    if found is None:
+        raise unknown_pair(pair, [known.name for known in settings.pairs])
+    names = parse_key(key, found)
+    canonical = _canonical(Decoder(settings), found, names)
+    history = read_history(settings, found, canonical)
+    document = _document(settings, found, names, canonical, history, values=values)
+    if as_json:
+        print_json(document)
+    else:
+        _print(document, values=values)
+    raise typer.Exit(ExitCode.OK if history.versions else ExitCode.INCONCLUSIVE)
+
+
+def parse_key(text: str, pair: "PairConfig") -> dict[str, Any]:
+    """The key columns out of the command line.
+
+    Raises:
+        ConfigurationError: the columns are not those of the pair's key.
+    """
+    names = list(pair.key)
+    given: dict[str, Any]
+    if text.lstrip().startswith("{"):
+        try:
+            given = json.loads(text)
+        except ValueError:
+            raise _bad_key(names, "it is no JSON") from None
+    elif len(names) == 1 and not text.startswith(f"{names[0]}="):
+        given = {names[0]: text}
+    else:
+        parts = [part.partition("=") for part in text.split(",")]
+        given = {name.strip(): value.strip() for name, _, value in parts}
+    if set(given) != set(names):
+        raise _bad_key(names, "it does not name the key columns")
+    return given
+
+
+def _bad_key(names: list[str], cause: str) -> ConfigurationError:
+    example = ",".join(f"{name}=..." for name in names)
+    return ConfigurationError("usage.key", f"the key cannot be read: {cause}", fix=f"{example}")
+
+
+def _canonical(decoder: Any, pair: "PairConfig", names: dict[str, Any]) -> bytes:
+    try:
+        key: bytes = decoder.encode_key(pair.name, names)
+    except ValueError as error:
+        raise _bad_key(list(pair.key), str(error)) from error
+    return key
+
+
+def _document(
+    config: "Config",
+    pair: "PairConfig",
+    names: dict[str, Any],
+    key: bytes,
+    history: "History",
+    *,
+    values: bool,
+) -> dict[str, Any]:
+    from figwatch.validators.explain import explain_key
+
+    why = explain_key(history.replayed.judge, pair.name, key, tuple(pair.columns))
+    sides = {0: config.source_side, 1: config.target_side}
+    ordered = sorted(history.versions, key=lambda version: version.raw.append_us)
+    return {
+        "schema_version": EXPLAIN_VERSION,
+        "pair": pair.name,
+        "key": names,
+        "verdict": why.verdict.name.lower() if why.verdict is not None else None,
+        "rule": why.rule,
+        "why": why.why,
+        "reason": why.reason.name.lower() if why.reason else None,
+        "remedy": why.remedy or None,
+        "kind": why.kind,
+        "evidence": why.evidence,
+        "since_us": why.since_us,
+        "columns": list(why.columns),
+        "versions": [_version(version, sides, values=values) for version in ordered],
+        "left_out": history.left_out,
+        "scanned": history.scanned,
+        "partial": history.partial,
+    }
+
+
+def _version(version: "Version", sides: dict[int, str], *, values: bool) -> dict[str, Any]:
+    from figwatch.connectors.raw_values import raw_row
+    from figwatch.validators.change import Change
+
+    change, raw = version.change, version.raw
+    fingerprint = change.fingerprint if isinstance(change, Change) else None
+    line: dict[str, Any] = {
+        "side": sides[int(change.side)],
+        "event": change.op.name.lower()
+        if isinstance(change, Change)
+        else type(change).__name__.lower(),
+        "commit_us": getattr(change, "commit_us", None),
+        "append_us": raw.append_us,
+        "fingerprint": fingerprint.hex()[:FINGERPRINT_CHARS] if fingerprint else None,
+        "topic": raw.topic,
+        "partition": raw.partition,
+        "offset": raw.offset,
+    }
+    if not isinstance(change, Change) and hasattr(change, "reason"):
+        line["reason"] = change.reason
+    if values:
+        line["values"] = raw_row(raw)
+    return line
+
+
+def _print(document: dict[str, Any], *, values: bool) -> None:
+    rows = []
+    for line in document["versions"]:
+        place = f"{line['topic']}[{line['partition']}]@{line['offset']}"
+        row = [line["side"], line["event"], instant(line["commit_us"] or 0), line["fingerprint"]]
+        rows.append([*row, place, *([json.dumps(line["values"], default=str)] if values else [])])
+    columns = ["side", "event", "committed", "fingerprint", "record"]
+    key = ", ".join(f"{name}={value}" for name, value in document["key"].items())
+    print_table(f"{document['pair']} {key}", columns + ["values"] * values, rows)
+    if document["partial"]:
+        print_text(f"older records exist than the {document['scanned']} that were read")
+    if document["left_out"]:
+        print_text(f"{document['left_out']} older versions are left out")
+    print_text(f"verdict: {document['verdict'] or 'never seen'}")
+    for name in ("rule", "why", "reason", "remedy", "kind", "evidence"):
+        if document.get(name):
+            print_text(f"  {name}: {document[name]}")
+    if document["columns"]:
+        print_text(f"  differing columns: {', '.join(document['columns'])}")

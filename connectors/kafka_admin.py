@@ -1,0 +1,193 @@
+"""Questions of the commands to Kafka: topics, their settings, offsets, groups. Read only.
+
+`figwatch.connectors.kafka_reader` reads records; the worker has questions of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+
+from figwatch.connectors.config import KafkaConfig
+from figwatch.connectors.kafka_settings import confluent_settings
+from figwatch.validators.errors import FigwatchError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Where = tuple[str, int]
+"""Topic and partition."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The offsets of a partition: the first that exists, and the next that will be written."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group. `state` is Kafka's word: Stable, Empty, Dead, ..."""
+
+    name: str
+    state: str
+    members: int
+
+
+class KafkaAdmin:
+    """The cluster of a configuration. Every question raises `FigwatchError` when no broker
+    answers in time.
+    """
+
+    def __init__(self, kafka: KafkaConfig, timeout_seconds: float) -> None:
+        self.kafka, self.timeout_seconds = kafka, timeout_seconds
+        self._seen: list[KafkaError] = []
+        settings = confluent_settings(kafka) | {"error_cb": self._seen.append}
+        try:
+            self._client = AdminClient(settings)
+        except KafkaException as error:
+            raise unusable_settings(error) from error
+
+    def topics(self) -> dict[str, int]:
+        """Every topic that may be seen, with its number of partitions."""
+        try:
+            listed = self._client.list_topics(timeout=self.timeout_seconds)
+        except KafkaException as error:
+            raise unreachable(self.kafka, [*self._seen, error.args[0]]) from error
+        return {
+            name: len(topic.partitions)
+            for name, topic in listed.topics.items()
+            if topic.error is None
+        }
+
+    def topic_settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Settings of existing topics, by Kafka's names (`cleanup.policy`)."""
+        wanted = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        if not wanted:
+            return {}
+        futures = self._client.describe_configs(wanted, request_timeout=self.timeout_seconds)
+        return {
+            resource.name: {name: str(entry.value) for name, entry in self._wait(future).items()}
+            for resource, future in futures.items()
+        }
+
+    def spans(self, topics: Mapping[str, int]) -> dict[Where, Span]:
+        """First and end offset of every partition of topics (name to number of partitions)."""
+        parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
+        ends = self._offsets(parts, OffsetSpec.latest())
+        begins = self._offsets(parts, OffsetSpec.earliest())
+        return {where: Span(begins[where], end) for where, end in ends.items()}
+
+    def group(self, name: str) -> Group:
+        """A consumer group; one that does not exist is Dead and has no members."""
+        futures = self._client.describe_consumer_groups(
+            [name], request_timeout=self.timeout_seconds
+        )
+        try:
+            described = self._wait(futures[name])
+        except FigwatchError as error:
+            if isinstance(error.__cause__, KafkaException) and _is_absent(error.__cause__):
+                return Group(name, "Dead", 0)
+            raise
+        state = described.state.name.replace("_", " ").capitalize()
+        return Group(name, state, len(described.members))
+
+    def committed(self, group: str, topics: Mapping[str, int]) -> dict[Where, int]:
+        """Committed offsets of a group in those topics, where it has any."""
+        parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
+        if not parts:
+            return {}
+        asked = ConsumerGroupTopicPartitions(group, parts)
+        futures = self._client.list_consumer_group_offsets(
+            [asked], request_timeout=self.timeout_seconds
+        )
+        answer = self._wait(futures[group])
+        return {
+            (part.topic, part.partition): part.offset
+            for part in answer.topic_partitions
+            if part.offset >= 0
+        }
+
+    def _offsets(self, parts: list[TopicPartition], spec: OffsetSpec) -> dict[Where, int]:
+        if not parts:
+            return {}
+        futures = self._client.list_offsets(
+            dict.fromkeys(parts, spec), request_timeout=self.timeout_seconds
+        )
+        return {
+            (part.topic, part.partition): self._wait(future).offset
+            for part, future in futures.items()
+        }
+
+    def _wait(self, future: "Future[Any]") -> Any:
+        try:
+            return future.result(timeout=self.timeout_seconds + 1)
+        except KafkaException as error:
+            raise refused(self.kafka, error.args[0]) from error
+        except TimeoutError as error:
+            raise unreachable(self.kafka, self._seen) from error
+
+
+def unreachable(kafka: KafkaConfig, seen: "list[KafkaError]") -> FigwatchError:
+    """No broker answered; `seen` holds what librdkafka said meanwhile, the cause among it."""
+    codes = {error.code() for error in seen}
+    if KafkaError._AUTHENTICATION in codes:  # noqa: SLF001  # the library's public constant
+        return FigwatchError(
+            "kafka.authentication",
+            f"Kafka at {kafka.bootstrap_servers} does not accept the credentials",
+            "kafka.sasl_username",
+            "correct sasl_mechanism, sasl_username and sasl_password",
+        )
+    return FigwatchError(
+        "kafka.unreachable",
+        f"no Kafka broker answers at {kafka.bootstrap_servers}",
+        "kafka.bootstrap_servers",
+        "start the broker, or correct the address and the security settings",
+    )
+
+
+def refused(kafka: KafkaConfig, error: KafkaError) -> FigwatchError:
+    """A broker answered with an error."""
+    fix = (
+        "docs/permissions.md lists what figwatch must be allowed"
+        if _is_denied(error)
+        else ("try again; if it stays, look into the broker's log")
+    )
+    return FigwatchError(
+        "kafka.refused",
+        f"Kafka at {kafka.bootstrap_servers} refused a question: {error.str()}",
+        "kafka",
+        fix,
+    )
+
+
+def unusable_settings(error: KafkaException) -> FigwatchError:
+    """The client itself does not accept the settings (a certificate file, say)."""
+    return FigwatchError(
+        "kafka.settings",
+        f"the Kafka client does not accept the settings: {error.args[0].str()}",
+        "kafka",
+        "correct the files and the protocol named there",
+    )
+
+
+def _is_denied(error: KafkaError) -> bool:
+    return error.code() in {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+
+
+def _is_absent(error: KafkaException) -> bool:
+    absent = {KafkaError.GROUP_ID_NOT_FOUND}
+    return error.args[0].code() in absent

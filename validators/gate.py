@@ -1,0 +1,250 @@
+"""May stage `sync` be left? Its exit criteria over the merged summaries, each pass, fail or
+inconclusive with its reason and what is missing.
+
+Pure: `figwatch.validators.overview` brings the evidence, the configuration the thresholds, and
+`figwatch.cli.gate_command` the exit code. A wrong "safe" corrupts a business, so whatever cannot
+be told is inconclusive, never a pass.
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from figwatch.validators.binomial import lower_bound, samples_needed, upper_bound
+from figwatch.validators.overview import Overview
+from figwatch.validators.summary import PairSummary, Summary
+
+NAMED_MAX = 5
+"""Partitions or pairs that a reason names; the rest is counted."""
+
+
+class Answer(enum.Enum):
+    """What a criterion, or the whole gate, says."""
+
+    PASS = "pass"  # noqa: S105  # no password
+    """Shown to hold."""
+    FAIL = "fail"
+    """Shown not to hold."""
+    INCONCLUSIVE = "inconclusive"
+    """Too little, stale or incomplete evidence: neither is shown."""
+
+
+@dataclass(frozen=True)
+class SyncCriteria:
+    """Thresholds of stage `sync`. Shares in 0..1, times in microseconds."""
+
+    pairs: tuple[str, ...]
+    """Every pair of the configuration: one that has no evidence is not passed over."""
+    convergence_share: float = 0.99
+    confidence: float = 0.95
+    changes_min: int = 300
+    verified_age_max_us: int = 60_000_000
+    overdue_share_max: float = 0.0
+    sweep_required: bool = False
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One line of the answer. `pair` is empty where it is about the whole migration. `missing`
+    says what would make it pass; empty for a pass.
+    """
+
+    name: str
+    pair: str
+    answer: Answer
+    reason: str
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The gate's answer, its criteria, and what it did not look at."""
+
+    stage: str
+    answer: Answer
+    criteria: tuple[Criterion, ...]
+    not_checked: tuple[str, ...]
+    as_of_us: int
+
+
+def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
+    """Evaluate stage `sync`: the worst of its criteria, where fail is worse than inconclusive."""
+    results = [_summaries_fresh(view)]
+    merged = view.merged
+    if merged is not None:
+        results.append(_coverage(merged))
+        for name in criteria.pairs:
+            pair = merged.pairs.get(name)
+            if pair is None:
+                results.append(_nothing_compared(name))
+            else:
+                results += [rule(name, pair, criteria, view.now_us) for rule in PAIR_RULES]
+    not_checked: tuple[str, ...] = ()
+    if criteria.sweep_required:
+        results.append(_sweep_missing())
+    else:
+        not_checked = ("sweep: the tables themselves were not compared (this version has none)",)
+    return GateResult(
+        "sync", _overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
+    )
+
+
+def _overall(criteria: list[Criterion]) -> Answer:
+    answers = {criterion.answer for criterion in criteria}
+    for worst in (Answer.FAIL, Answer.INCONCLUSIVE):
+        if worst in answers:
+            return worst
+    return Answer.PASS
+
+
+def _summaries_fresh(view: Overview) -> Criterion:
+    """Every partition has a fresh summary; otherwise all that follows is only a part."""
+    name = "fresh_summaries"
+    if view.complete:
+        return Criterion(name, "", Answer.PASS, f"all {view.partitions} partitions report")
+    fix = "keep `figwatch run` running until every partition reports"
+    return Criterion(name, "", Answer.INCONCLUSIVE, view.reason, fix)
+
+
+def _coverage(merged: Summary) -> Criterion:
+    """No stretch of a raw topic was lost or undecodable: keys in it may never have been seen."""
+    gaps = [f"{s.topic}[{s.partition}]: {s.gap_reason}" for s in merged.streams if s.gap_reason]
+    if not gaps:
+        return Criterion("coverage", "", Answer.PASS, "no gap in the change streams")
+    more = f" and {len(gaps) - NAMED_MAX} more" if len(gaps) > NAMED_MAX else ""
+    reason = f"gaps in the change streams: {', '.join(gaps[:NAMED_MAX])}{more}"
+    fix = "a new snapshot by the connector covers them"
+    return Criterion("coverage", "", Answer.INCONCLUSIVE, reason, fix)
+
+
+def _nothing_compared(name: str) -> Criterion:
+    return Criterion(
+        "compared",
+        name,
+        Answer.INCONCLUSIVE,
+        "no key of this pair has been judged",
+        "change events of both sides; `figwatch doctor` says why there are none",
+    )
+
+
+def _compared(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> Criterion:
+    """At least one key was judged: an empty comparison proves nothing."""
+    keys = sum(pair.keys.values())
+    if not keys:
+        return _nothing_compared(name)
+    return Criterion("compared", name, Answer.PASS, f"{keys} keys judged")
+
+
+def _none_divergent(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> Criterion:
+    """Zero divergent keys, by the count of verdicts and by the open findings."""
+    count = max(pair.keys.get("divergent", 0), sum(pair.open_findings.values()))
+    if not count:
+        return Criterion("none_divergent", name, Answer.PASS, "no key is divergent")
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(pair.open_findings.items()) if n)
+    reason = f"{count} keys are divergent" + (f" ({kinds})" if kinds else "")
+    fix = "repair them: `figwatch findings --open` lists them"
+    return Criterion("none_divergent", name, Answer.FAIL, reason, fix)
+
+
+def _none_unknown(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> Criterion:
+    """Zero unknown keys."""
+    count = pair.keys.get("unknown", 0)
+    if not count:
+        return Criterion("none_unknown", name, Answer.PASS, "no key is unknown")
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(pair.unknown.items()) if n)
+    reason = f"{count} keys are unknown" + (f" ({reasons})" if reasons else "")
+    fix = "`figwatch status` names each reason, `figwatch explain` what resolves it"
+    return Criterion("none_unknown", name, Answer.INCONCLUSIVE, reason, fix)
+
+
+def _few_overdue(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -> Criterion:
+    """Overdue is not proved lost, but nobody can say that it will arrive: wait and ask again."""
+    overdue, keys = pair.keys.get("overdue", 0), sum(pair.keys.values())
+    if overdue <= criteria.overdue_share_max * keys:
+        return Criterion("few_overdue", name, Answer.PASS, f"{overdue} of {keys} keys overdue")
+    fix = "let the replicator catch up, and ask again"
+    return Criterion(
+        "few_overdue", name, Answer.INCONCLUSIVE, f"{overdue} of {keys} keys are overdue", fix
+    )
+
+
+def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -> Criterion:
+    """The share of changes within the objective, lost ones counted against it."""
+    within, samples = pair.convergence.within, pair.convergence.count + pair.unshown
+    share, confidence = criteria.convergence_share, criteria.confidence
+    seen = f"{within} of {samples} changes within the objective"
+    if samples < criteria.changes_min:
+        fix = f"{criteria.changes_min - samples} more changes"
+        return Criterion(
+            "convergence", name, Answer.INCONCLUSIVE, f"{seen}: too small a sample", fix
+        )
+    low = lower_bound(within, samples, confidence)
+    if low >= share:
+        reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
+        return Criterion("convergence", name, Answer.PASS, reason)
+    high = upper_bound(within, samples, confidence)
+    if high < share:
+        reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
+        fix = "a faster replicator; `figwatch status` has the latencies"
+        return Criterion("convergence", name, Answer.FAIL, reason, fix)
+    more = samples_needed(samples - within, share, confidence) - samples
+    reason = f"{seen}: between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
+    fix = f"{max(more, 1)} more changes, all of them within the objective"
+    return Criterion("convergence", name, Answer.INCONCLUSIVE, reason, fix)
+
+
+def _verified(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:
+    """Everything was judged up to a recent instant."""
+    through_us = pair.verified_through_us
+    if through_us <= 0:
+        fix = "a heartbeat on both sides; `figwatch doctor` says what is missing"
+        return Criterion(
+            "verified_through", name, Answer.INCONCLUSIVE, "nothing is verified as a whole yet", fix
+        )
+    age_us = now_us - through_us
+    limit = f"{criteria.verified_age_max_us / 1e6:g} s"
+    reason = f"everything was judged up to {age_us / 1e6:.1f} s ago"
+    if age_us <= criteria.verified_age_max_us:
+        return Criterion("verified_through", name, Answer.PASS, reason)
+    fix = f"at most {limit}: look at heartbeats, the replicator and the worker"
+    return Criterion("verified_through", name, Answer.INCONCLUSIVE, reason, fix)
+
+
+def _trusted(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> Criterion:
+    """The replicator keeps to what the proofs rest on."""
+    if not pair.demoted:
+        return Criterion(
+            "fence_trusted", name, Answer.PASS, "the replicator's offsets are believed"
+        )
+    fix = "a replicator that commits offsets after its write; then restart figwatch"
+    return Criterion(
+        "fence_trusted",
+        name,
+        Answer.INCONCLUSIVE,
+        "the replicator was seen to commit an offset before its write",
+        fix,
+    )
+
+
+def _sweep_missing() -> Criterion:
+    return Criterion(
+        "sweep",
+        "",
+        Answer.INCONCLUSIVE,
+        "a clean sweep is required, and this version cannot sweep",
+        "gates.sync.sweep_required: false, or a later version",
+    )
+
+
+Rule = Callable[[str, PairSummary, SyncCriteria, int], Criterion]
+
+PAIR_RULES: tuple[Rule, ...] = (
+    _compared,
+    _none_divergent,
+    _none_unknown,
+    _few_overdue,
+    _convergence,
+    _verified,
+    _trusted,
+)
+"""In the order in which they are shown: what is different first, then what is not proved."""
