@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from figwatch.demo.story import WRONG
+
 if TYPE_CHECKING:
+    from figwatch.demo.comparison import Row
     from figwatch.demo.sandbox import Progress
     from figwatch.demo.story import Report
+
+
+HEADINGS = ("fault", "pair", "item", "expected", "found", "after", "resolved", "")
 
 
 class RichNarrator:
@@ -25,7 +31,7 @@ class RichNarrator:
         self._console.print(f"\n{self._time()}  [bold]{title}[/bold]")
 
     def say(self, text: str) -> None:
-        style = "red" if text.startswith("NOT AS IT MUST BE") else "default"
+        style = "red" if text.startswith(WRONG) else "default"
         self._console.print(f"{self._time()}    {text}", style=style, markup=False)
 
     def progress(self, progress: Progress) -> None:
@@ -37,33 +43,42 @@ class RichNarrator:
             self.say(f"sandbox: {progress.stage} {progress.done}/{progress.total}")
 
     def close(self, report: Report) -> None:
-        """The table of planted and found, and the verdict."""
-        table = Table(title="planted and found")
-        for heading in ("fault", "pair", "item", "expected", "found", "after", "resolved", ""):
-            table.add_column(heading)
-        for row in report.planted.planted:
-            table.add_row(
-                row.fault.replace("_", " "),
-                row.pair,
-                str(row.item_id),
-                f"{row.kind} {' '.join(row.columns)}",
-                f"{row.found_kind or 'nothing'} {' '.join(row.found_columns or ())}",
-                "" if row.seconds is None else f"{row.seconds:.1f} s",
-                "yes" if row.resolved else "no",
-                "ok" if row.ok else "WRONG",
-            )
+        """Planted and found side by side, and the verdict."""
+        cells = [_cells(row) for row in report.planted.planted]
         self._console.print()
-        self._console.print(table)
+        if self._console.is_terminal:
+            table = Table(*HEADINGS, title="planted and found")
+            for row in cells:
+                table.add_row(*row)
+            self._console.print(table)
+        else:
+            widths = [max(len(row[i]) for row in [HEADINGS, *cells]) for i in range(len(HEADINGS))]
+            for row in [HEADINGS, *cells]:
+                line = "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True))
+                self._console.print(line.rstrip(), markup=False)
         for false in report.planted.false_findings:
-            self.say(f"NOT AS IT MUST BE: a false finding: {false}")
+            columns = "+".join(false.columns)
+            self.say(f"{WRONG}: found {false.pair} {false.item_id} {false.kind} {columns}")
         for failure in report.failures:
-            self.say(f"NOT AS IT MUST BE: {failure}")
-        count = len(report.planted.planted)
+            self.say(f"{WRONG}: {failure}")
         if report.passed:
-            self.say(f"Passed: all {count} findings that were planted were found, and no other.")
+            self.say(f"Passed: all {len(cells)} findings were planted, and all planted were found.")
         else:
             self.say("Failed.")
 
     def _time(self) -> str:
         seconds = int(time.monotonic() - self._began)
         return f"{seconds // 60:02d}:{seconds % 60:02d}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.fault.replace("_", " "),
+        row.pair,
+        str(row.item_id),
+        " ".join((row.kind, *row.columns)),
+        " ".join((row.found_kind or "nothing", *(row.found_columns or ()))),
+        "" if row.seconds is None else f"{row.seconds:.1f} s",
+        "yes" if row.resolved else "no",
+        "ok" if row.ok else "WRONG",
+    )

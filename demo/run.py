@@ -19,15 +19,15 @@ from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.faults import FaultError
 from figwatch.demo.migration import Migration, MigrationError, MigrationSettings
 from figwatch.demo.narration import RichNarrator
-from figwatch.demo.sandbox import Sandbox, SandboxError, ServiceState
+from figwatch.demo.sandbox import Sandbox, SandboxError, Service, ServiceState
 from figwatch.demo.sandbox.keeper_client import ProgramSpec
-from figwatch.demo.story import Report, Story, StoryError
+from figwatch.demo.story import WRONG, Report, Story, StoryError
 from figwatch.demo.watcher import SCRIPT, CommandWatcher, Exit, WatcherError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WORKER = "figwatch-worker-{number}"
+WORKER = "figwatch-worker-"
 # Workers stop before Connect and Kafka do.
 WORKER_WAVE = 9
 # Two stretches of the demo are late on purpose, and those changes count.
@@ -60,7 +60,7 @@ def run_demo(*, folder: Path | None = None, as_json: bool = False, workers: int 
         WatcherError,
         psycopg.Error,
     ) as error:
-        narrator.say(f"NOT AS IT MUST BE: {error}")
+        narrator.say(f"{WRONG}: {error}")
     except KeyboardInterrupt:
         narrator.say("stopped")
     if folder is None and code is Exit.PASS:
@@ -99,8 +99,10 @@ def _ended(sandbox: Sandbox, migration: Migration) -> str | None:
     """A program that died: a worker, one of the stack, or the replicator."""
     if migration.replicator.failure is not None:
         return f"the replicator ({migration.replicator.failure})"
+    services = {service.value for service in Service}  # what else the keeper ran was to end
     for name, program in sandbox.keeper.programs().items():
-        if program.state is ServiceState.DIED:
+        lasting = name in services or name.startswith(WORKER)
+        if lasting and program.state is ServiceState.DIED:
             return f"{name} (exit code {program.exit_code}; log in {sandbox.folder.logs})"
     return None
 
@@ -119,7 +121,7 @@ def _sandbox(place: Path, narrator: RichNarrator) -> Iterator[Sandbox]:
 
 
 def _worker(sandbox: Sandbox, config: Path, number: int) -> ProgramSpec:
-    name = WORKER.format(number=number)
+    name = f"{WORKER}{number}"
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     folder = sandbox.folder.root / name
     folder.mkdir(exist_ok=True)

@@ -18,6 +18,7 @@ from figwatch.demo.watcher import Counts, Exit, GateAnswer, Watcher
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+WRONG = "NOT AS IT MUST BE"
 STAGE = "sync"
 START_SECONDS_MAX = 90.0
 HEALTHY_SECONDS = 15.0
@@ -119,7 +120,7 @@ class Story:
         refused = self._ask_gate_while_open()
         self._repair()
         passed = self._ask_gate_after_repair()
-        self._look()
+        self._collect()
         comparison = compare(self._planted, self._found.values())
         if not comparison.ok:
             self._failures.append("planted and found are not the same")
@@ -180,7 +181,7 @@ class Story:
         self._planted.append(planted)
 
         def found() -> bool:
-            self._look()
+            self._collect()
             return found_all(planted, self._found.values())
 
         name = fault.replace("_", " ")
@@ -210,7 +211,7 @@ class Story:
             self._plants.repair(planted)
 
         def resolved() -> bool:
-            self._look()
+            self._collect()
             return all(one.resolved_us is not None for one in self._found.values())
 
         if self._until(resolved, RESOLVED_SECONDS_MAX):
@@ -235,10 +236,13 @@ class Story:
         reasons = f" ({', '.join(answer.reasons)})" if answer.reasons else ""
         self._narrator.say(f"exit code {answer.exit.value}, {answer.exit.name.lower()}{reasons}")
 
-    def _look(self) -> Counts | None:
-        """Ask once, and remember every finding by what it was last said to be."""
+    def _collect(self) -> None:
+        """Remember every finding by what it was last said to be."""
         for one in self._watcher.findings():
             self._found[one.identity] = one
+
+    def _look(self) -> Counts | None:
+        self._collect()
         return self._watcher.counts()
 
     def _watch(self, seconds: float) -> list[Counts]:
@@ -270,7 +274,7 @@ class Story:
 
     def _fail(self, text: str) -> None:
         self._failures.append(text)
-        self._narrator.say(f"NOT AS IT MUST BE: {text}")
+        self._narrator.say(f"{WRONG}: {text}")
 
 
 class StoryError(Exception):

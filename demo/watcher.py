@@ -140,10 +140,9 @@ def parse_findings(document: Mapping[str, Any]) -> tuple[Found, ...]:
 
 
 def parse_reasons(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the gate's criteria that do not pass; nothing where the answer names none."""
-    criteria = document.get("criteria", ())
+    """The gate's criteria that do not pass, by pair and name."""
     return tuple(
-        str(one.get("name", "?"))
-        for one in criteria
-        if one.get("verdict", one.get("status")) != "pass"
+        " ".join(filter(None, (one.get("pair"), one.get("name"))))
+        for one in document.get("criteria", ())
+        if one.get("verdict") != "pass"
     )
