@@ -184,6 +184,8 @@ def _rule(rule: ColumnRule) -> list[MappingFault]:  # noqa: C901  # one conditio
             if encoding not in allowed:
                 words = ", ".join(sorted(allowed)) or "none"
                 wrong(field, f"a {of.base} is never written as {encoding}", f"one of: {words}")
+            elif encoding is Encoding.BASE64 and of == Kind(Base.DECIMAL):
+                wrong(field, "a decimal in base64 needs its scale", 'write type: "decimal(2)"')
     if (t.trim or t.case or t.pad is not None) and base not in _TEXTUAL:
         wrong("type", f"trim, case and pad act on text, not on {base}", "drop them, or cast: text")
     if (t.scale is not None or t.tolerance or t.factor) and base not in _NUMERIC:
