@@ -98,6 +98,10 @@ class Replay:
         return Replayed(self._as_of_us, tuple(found), summary, self._judge, self._decoder)
 
     def _begin(self) -> None:
+        # What the two sides' schemas have in common must be known before the first comparison.
+        for line in self._capture:
+            if isinstance(line, RawRecord):
+                self._decoder.learn(line.topic, line.headers, line.key, line.value)
         for topic in sorted(self._topics):
             partitions = self._survey.partitions(topic)
             if not partitions:

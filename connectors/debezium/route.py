@@ -111,6 +111,8 @@ class Route:
             self._keys.read(key, headers)
         if value is None or value.startswith(self._prefix):
             return
+        if value[:1] == b"{" and b'"schema":{' not in value:
+            return
         with contextlib.suppress(ValueError):
             document = document_of(value, headers, Role.VALUE, self._avro)
             event = event_of(document.value, headers)

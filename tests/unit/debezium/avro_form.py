@@ -8,7 +8,8 @@ import fastavro
 
 _NAMES = itertools.count()
 _PRIMITIVE = {"int8": "int", "int16": "int", "int32": "int", "int64": "long", "boolean": "boolean",
-              "float": "float", "double": "double", "string": "string", "bytes": "bytes"}  # fmt: skip
+              "float": "float", "double": "double",
+              "string": "string", "bytes": "bytes"}  # fmt: skip
 
 
 def avro_type(schema):
@@ -64,11 +65,7 @@ def envelope_schema(fields):
 
 
 def binary(schema, value):
-    parsed = fastavro.parse_schema(_no_logical(json.loads(json.dumps(schema))))
+    parsed = fastavro.parse_schema(json.loads(json.dumps(schema)))
     out = io.BytesIO()
     fastavro.schemaless_writer(out, parsed, value)
     return out.getvalue()
-
-
-def _no_logical(schema):
-    return schema

@@ -199,7 +199,7 @@ def _numbers() -> tuple[Group, ...]:
             Form("any", 7, connect("int64")), Form("text", "7", TEXT),
             Form("number, no schema", 7)), (8,)),
         Group("40", "bool", "true", (
-            Form("boolean", True, connect("boolean")),
+            Form("boolean", raw=True, schema=connect("boolean")),
             Form("tinyint(1)", 1, connect("int16")),
             Form("text", "t", TEXT), Form("number, no schema", 1)), (False,)),
         Group("47", "float64", "NaN", (
@@ -220,7 +220,7 @@ def _numbers() -> tuple[Group, ...]:
             Form("text, no schema", "1100000001", encoding="string"),
             Form("base64, no schema", "AQM=", encoding="base64")), ("AQI=",)),
         Group("33", "bool", "true (bit(1))", (
-            Form("any", True, connect("boolean")),), (False,)),
+            Form("any", raw=True, schema=connect("boolean")),), (False,)),
     )  # fmt: skip
 
 

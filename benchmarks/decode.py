@@ -1,0 +1,167 @@
+"""Decoding speed: one 700-byte envelope of 12 mapped columns to a Change, on one core.
+
+Forms: JSON, JSON with schema, Avro. Every timing is gated on the fingerprint that the value must
+have. Run: `python -m benchmarks.decode [--records N]`. CPU time of this process, best of five.
+"""
+
+import argparse
+import io
+import json
+import time
+
+import fastavro
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.debezium.avro import Registered
+from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.validators.change import Change
+
+TS = 1_700_000_000_123_456
+COLUMNS = {
+    "sku": "string", "name": "string", "category": "string", "status": "string",
+    "location": "string", "supplier": "string", "quantity": "int32", "reserved": "int32",
+    "unit_price": "decimal", "weight": "int64", "created_at": "stamp", "updated_at": "stamp",
+}  # fmt: skip
+SCHEMAS = {
+    "decimal": {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal",
+                "parameters": {"scale": "2"}},
+    "stamp": {"type": "int64", "name": "io.debezium.time.MicroTimestamp"},
+}  # fmt: skip
+
+
+def config():
+    typed = {"unit_price": {"type": "decimal(2)", "source_encoding": "base64"}}
+    typed |= {c: {"type": "timestamp", "source_encoding": "us"} for c in ("created_at", "updated_at")}
+    return Config.model_validate({
+        "migration": "bench", "kafka": {"bootstrap_servers": "x:1"}, "authority": "monolith",
+        "sides": {"monolith": {"topic_prefix": "mono"}, "service": {"topic_prefix": "inv"}},
+        "pairs": [{"name": "stock", "source": "public.inventory", "target": "public.stock",
+                   "key": {"item_id": "item_id"}, "columns": {c: c for c in COLUMNS} | typed}],
+    })  # fmt: skip
+
+
+def row(n):
+    return {
+        "item_id": n, "sku": f"SKU-{n:08}", "name": f"Widget number {n}", "category": "hardware",
+        "status": "active", "location": f"A-{n % 100:02}-{n % 10}", "supplier": "ACME Corp",
+        "quantity": n % 1000, "reserved": n % 7, "unit_price": "AJY=", "weight": 1250 + n,
+        "created_at": TS + n, "updated_at": TS + 2 * n,
+    }  # fmt: skip
+
+
+def envelope(n):
+    return {
+        "before": None, "after": row(n),
+        "source": {
+            "version": "3.6.3.Final", "connector": "postgresql", "name": "mono",
+            "ts_ms": TS // 1000, "snapshot": "false", "db": "monolith",
+            "sequence": '["33466632","33466968"]', "ts_us": TS, "ts_ns": TS * 1000,
+            "schema": "public", "table": "inventory", "txId": 776, "lsn": 33466632 + n,
+            "xmin": None,
+        },
+        "transaction": None, "op": "u", "ts_ms": TS // 1000 + 200, "ts_us": TS + 200_000,
+        "ts_ns": TS * 1000 + 200_000_000,
+    }  # fmt: skip
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def connect_schema():
+    fields = [{"type": "int64", "optional": False, "field": "item_id"}]
+    fields += [SCHEMAS.get(kind, {"type": kind}) | {"optional": True, "field": c}
+               for c, kind in COLUMNS.items()]  # fmt: skip
+    value = {"type": "struct", "fields": fields, "optional": True}
+    return {"type": "struct", "name": "mono.public.inventory.Envelope", "fields": [
+        value | {"field": "before"}, value | {"field": "after"},
+        {"type": "string", "field": "op"}]}  # fmt: skip
+
+
+def avro_schema():
+    kinds = {"string": "string", "int32": "int", "int64": "long",
+             "stamp": {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"},
+             "decimal": {"type": "bytes", "connect.name": SCHEMAS["decimal"]["name"],
+                         "connect.parameters": {"scale": "2"}}}  # fmt: skip
+    fields = [{"name": "item_id", "type": "long"}]
+    fields += [{"name": c, "type": ["null", kinds[kind]]} for c, kind in COLUMNS.items()]
+    value = {"type": "record", "name": "Value", "fields": fields}
+    example = envelope(0)
+    longs = {"ts_ms", "ts_us", "ts_ns", "txId", "lsn", "xmin"}
+    source = {"type": "record", "name": "Source", "fields": [
+        {"name": name, "type": ["null", "long" if name in longs else "string"]}
+        for name in example["source"]]}  # fmt: skip
+    return {"type": "record", "name": "Envelope", "namespace": "mono.public.inventory", "fields": [
+        {"name": "before", "type": ["null", value]}, {"name": "after", "type": ["null", "Value"]},
+        {"name": "source", "type": source}, {"name": "transaction", "type": ["null", "string"]},
+        {"name": "op", "type": "string"}, {"name": "ts_ms", "type": ["null", "long"]},
+        {"name": "ts_us", "type": ["null", "long"]}, {"name": "ts_ns", "type": ["null", "long"]},
+    ]}  # fmt: skip
+
+
+KEY_SCHEMA = {"type": "record", "name": "Key", "fields": [{"name": "item_id", "type": "long"}]}
+
+
+class Shelf:
+    def schema(self, ref):
+        return Registered(compact([KEY_SCHEMA, avro_schema()][int(ref.value) - 1]).decode())
+
+
+def records(form, count):
+    keys = [compact({"item_id": n}) for n in range(count)]
+    if form == "json":
+        return keys, [compact(envelope(n)) for n in range(count)]
+    if form == "json with schema":
+        prefix = b'{"schema":' + compact(connect_schema()) + b',"payload":'
+        return keys, [prefix + compact(envelope(n)) + b"}" for n in range(count)]
+    return (
+        [b"\0\0\0\0\x01" + binary(KEY_SCHEMA, {"item_id": n}) for n in range(count)],
+        [b"\0\0\0\0\x02" + binary(avro_schema(), avro(n)) for n in range(count)],
+    )
+
+
+def avro(n):
+    value = envelope(n)
+    value["after"]["unit_price"] = b"\x00\x96"
+    return value
+
+
+def binary(schema, value, cache={}):  # noqa: B006  # parsed once
+    key = schema["name"]
+    parsed = cache.setdefault(key, fastavro.parse_schema(schema))
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, parsed, value)
+    return out.getvalue()
+
+
+def measure(form, count):
+    keys, values = records(form, count)
+    decode = Decoder(config(), {"monolith": Shelf()}).for_topic("mono.public.inventory")
+    headers = [("__debezium.context.taskId", b"0"), ("__debezium.context.connectorName", b"m")]
+    last = None
+    for n in range(200):
+        (last,) = decode(0, n, TS, headers, keys[n], values[n])
+    best = float("inf")
+    for _ in range(5):
+        began = time.process_time()
+        for n in range(count):
+            decode(0, n, TS, headers, keys[n], values[n])
+        best = min(best, time.process_time() - began)
+    assert isinstance(last, Change), last
+    return last.fingerprint, count / best, sum(map(len, values)) / count
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=20_000)
+    count = parser.parse_args().records
+    prints = set()
+    for form in ("json", "json with schema", "avro"):
+        fingerprint, rate, size = measure(form, count)
+        prints.add(fingerprint)
+        print(f"{form:18} {size:6.0f} bytes {rate:10,.0f} records per CPU-second")
+    assert len(prints) == 1, "the forms do not mean the same row"
+
+
+if __name__ == "__main__":
+    main()
