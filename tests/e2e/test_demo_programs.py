@@ -17,7 +17,9 @@ import httpx
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from figwatch.demo.connectors import SOURCE_CONNECTOR, TARGET_CONNECTOR
 from figwatch.demo.envelope import Delete, Upsert, decode
 from figwatch.demo.faults import FaultError
 from figwatch.demo.keyspace import FAULTS
@@ -26,7 +28,7 @@ from figwatch.demo.migration import TOPICS, Migration, MigrationError, Migration
 from figwatch.demo.projection import InventoryRow
 from figwatch.demo.replicator import GROUP, TOPIC
 from figwatch.demo.replicator_writer import MOVE_WAIT_SECONDS_MAX, Arrival, Writer
-from figwatch.demo.sandbox import Sandbox
+from figwatch.demo.sandbox import connect
 from figwatch.demo.sandbox.ports import choose
 from figwatch.demo.truth import Expected, Fault, Kind, Planted
 
@@ -34,6 +36,15 @@ SETTLE_SECONDS_MAX = 60.0
 OPERATIONS = 1500
 STOCK = ("quantity", "reserved", "unit_price")
 ITEMS = ("name", "category", "status", "notes", "updated_at")
+OUTBOX_TOPIC = "outbox.event.StockLevel"
+SERVICE_TABLES = (
+    "inventory_items",
+    "stock_levels",
+    "outbox",
+    "replicator_moves",
+    "replicator_skips",
+    "replicator_stall",
+)
 SOURCE = """
 SELECT item_id, quantity, reserved, unit_price, name, category, status, coalesce(notes, ''),
        date_trunc('milliseconds', updated_at) FROM public.inventory
@@ -46,13 +57,42 @@ FROM public.inventory_items
 
 
 @pytest.fixture(scope="module")
-def migration(tmp_path_factory):
-    sandbox = Sandbox.up(tmp_path_factory.mktemp("sandbox"), attached=True)
+def migration(sandbox):
     try:
-        with Migration(sandbox.endpoints, MigrationSettings(items=200)) as running:
+        with Migration(sandbox, MigrationSettings(items=200)) as running:
             yield running
     finally:
-        sandbox.down()
+        clear(sandbox)
+
+
+def clear(endpoints):
+    """Leave nothing of the migration on servers that others use."""
+    for name in (SOURCE_CONNECTOR, TARGET_CONNECTOR):
+        if connect.status(endpoints.connect_url, name) is None:
+            continue
+        connect.stop(endpoints.connect_url, name)
+        deadline = time.monotonic() + 30
+        while connect.status(endpoints.connect_url, name).tasks and time.monotonic() < deadline:
+            time.sleep(0.1)
+        url = f"{endpoints.connect_url}/connectors/{name}/offsets"
+        httpx.delete(url, timeout=30).raise_for_status()
+        connect.delete(endpoints.connect_url, name)
+    for dsn in endpoints.dsn.values():
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for table in ("order_lines", "orders", "adjustments", "inventory", *SERVICE_TABLES):
+                connection.execute(f"DROP TABLE IF EXISTS public.{table}")
+            for name in (SOURCE_CONNECTOR, TARGET_CONNECTOR):
+                slot = f"figwatch_{name}".replace("-", "_")
+                connection.execute(
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                    " WHERE slot_name = %s AND database = current_database()",
+                    (slot,),
+                )
+                connection.execute(f"DROP PUBLICATION IF EXISTS {slot}")
+    admin = AdminClient({"bootstrap.servers": endpoints.bootstrap_servers})
+    there = admin.list_topics(timeout=10).topics
+    for done in admin.delete_topics([t for t in (*TOPICS, OUTBOX_TOPIC) if t in there]).values():
+        done.result(30)
 
 
 def differences(migration):
@@ -260,7 +300,7 @@ def test_commands_to_the_service_are_published_through_its_outbox(migration):
     assert Counter(["StockAdjusted", "ItemReserved", "ReservationReleased"]) == Counter(
         row[0] for row in types
     )
-    events = read_all(migration, "outbox.event.StockLevel", 3)
+    events = read_all(migration, OUTBOX_TOPIC, 3)
     assert [str(item)] * 3 == [event.key().decode().strip('"') for event in events]
     assert settled(migration)
 
