@@ -111,7 +111,8 @@ def target_shows(
         if shown is not None:
             return shown
     if timed and new:
-        del target.ahead[: len(target.ahead) + 1 - MAX_AHEAD]
+        if len(target.ahead) >= MAX_AHEAD:
+            del target.ahead[0]
         target.ahead.append((fingerprint, commit_us))
     return source_explains(source, target, clocks_us) if source is not None else []
 

@@ -81,7 +81,8 @@ def _append(source: Source, entry: Entry, ring_size: int) -> None:
         oldest = source.ring.pop(0)
         source.born = False
         if source.shown < 0 and oldest.sample:
-            del source.dropped[: len(source.dropped) + 1 - MAX_DROPPED]
+            if len(source.dropped) >= MAX_DROPPED:
+                del source.dropped[0]
             source.dropped.append((prefix(oldest.fingerprint), oldest.commit_us))
         source.shown = max(source.shown - 1, -1)
 

@@ -74,6 +74,7 @@ class Judge:
         self._keys: dict[bytes, bytes] = {}
         self._unsettled: dict[bytes, KeyState] = {}
         self._dirty: set[bytes] = set()
+        self._meta_dirty = False
         self._recheck: set[str] = set()
         self._parked: dict[tuple[str, Side, bytes], Moved] = {}
         self._moved: list[Moved] = []
@@ -248,6 +249,7 @@ class Judge:
             return
         last = self._truncates.setdefault(truncate.pair, [None, None])
         last[truncate.side] = truncate
+        self._meta_dirty = True
         for key in [k for k in self._keys if self._pair_of(k) is pair]:
             state = self._get(key)
             if truncate.side is Side.SOURCE:
@@ -297,9 +299,9 @@ class Judge:
         if began is not None and began.snapshot is not None:
             commit_us = began.snapshot.commit_us
             if epoch is None or commit_us > epoch.commit_us:
-                pair.epochs[side] = Epoch(commit_us)
+                pair.epochs[side] = epoch = Epoch(commit_us)
                 self._recheck.add(pair.rules.name)
-        elif epoch is not None and not epoch.finished:
+        if epoch is not None and not epoch.finished:
             spans = [s.kept.span for s in pair.streams[side] if s.kept.span is not None]
             if any(s.finished and s.commit_us >= epoch.commit_us for s in spans):
                 epoch.finished = True
@@ -313,6 +315,7 @@ class Judge:
     def _topology(self, topology: Topology, now_us: int) -> None:
         del now_us
         before = self._expected.get(topology.topic, topology.partitions)
+        self._meta_dirty |= self._expected.get(topology.topic) != topology.partitions
         self._expected[topology.topic] = topology.partitions
         for pair in self.pairs.values():
             if before < topology.partitions and topology.topic in pair.rules.source_topics:
@@ -416,7 +419,8 @@ class Judge:
         for key in dirty:
             state = self._unsettled.get(key)
             yield key, pack(state) if state is not None else self._keys[key]
-        if dirty or any(s.dirty for s in self.streams):
+        if dirty or self._meta_dirty or any(s.dirty for s in self.streams):
+            self._meta_dirty = False
             for stream in self.streams:
                 stream.dirty = False
             yield META, _META_ENCODER.encode(self._meta())

@@ -69,7 +69,7 @@ def _last_match(source: Source, target: Target | None) -> int | None:
 
 
 def _older_version(source: Source, target: Target | None, pair: Pair, after: Entry) -> Judgement:
-    """Rule 3: the target shows an older version; `after` is the change that should have followed."""
+    """Rule 3: the target shows an older version; `after` is the change that should follow."""
     rules = pair.rules
     target_commit_us = target.commit_us if target is not None else 0
     since_us = max(after.commit_us, target_commit_us)

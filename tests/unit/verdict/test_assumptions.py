@@ -1,0 +1,121 @@
+"""What the fence rests on, broken: each is noticed, and said."""
+
+from figwatch.validators.change import Side
+from figwatch.validators.outcome import Reason, Verdict
+from tests.unit.verdict.timeline import Timeline
+
+
+def proved() -> Timeline:
+    """A finding proved by the fence: B is committed as done, the target still shows A."""
+    return Timeline().source("A").target("A").source("B").reading().wait(50).beat()
+
+
+def test_a_write_that_comes_after_its_offset_was_committed_demotes_the_fence(needs):
+    def story():
+        line = proved().wait(100).target("B")
+        return line.books().demoted, line.books().alarms
+
+    needs("early_commits_unnoticed", story, (True, {"fence_healed_late": 1}), (False, {}))
+
+
+def test_behind_a_demoted_fence_nothing_is_divergent_by_it():
+    line = proved().wait(100).target("B").source("C").settle()
+    waiting = line.verdict()
+    line.wait(60_000).beat()
+    assert (Verdict.OVERDUE, Verdict.UNKNOWN, Reason.DEMOTED_FENCE) == (
+        waiting, line.verdict(), line.reason(),
+    )  # fmt: skip
+
+
+def test_a_demotion_voids_the_open_findings_that_rest_on_the_fence():
+    line = proved()
+    line.source("A", key="z").reading().wait(50).beat()
+    open_before = line.verdict("z")
+    line.wait(100).target("B").evaluate()
+    void = [f.key for f in line.findings() if f.void]
+    assert (Verdict.DIVERGENT, [b"z"]) == (open_before, void)
+    assert Verdict.DIVERGENT != line.verdict("z")
+
+
+def test_a_finding_that_rests_on_the_whole_history_survives_a_demotion():
+    line = proved()
+    line.source("A", key="z").target("A", key="z").target("X", key="z").settle()
+    line.target("B", at=70)
+    assert Verdict.DIVERGENT == line.verdict("z")
+
+
+def test_a_repair_by_people_is_no_proof_against_the_fence(needs):
+    def story():
+        line = proved().wait(30_000).target("B")
+        return line.verdict(), line.books().demoted
+
+    needs("every_repair_demotes", story, (Verdict.CONSISTENT, False), (Verdict.CONSISTENT, True))
+
+
+def test_the_next_change_heals_with_its_own_version_and_demotes_nothing():
+    line = proved().source("C").target("C")
+    assert (Verdict.CONSISTENT, False) == (line.verdict(), line.books().demoted)
+
+
+def test_a_rewind_that_heals_demotes_nothing():
+    line = proved().reading(committed=1).target("B").reading()
+    assert (Verdict.CONSISTENT, False) == (line.verdict(), line.books().demoted)
+
+
+def test_a_target_event_from_before_the_watermark_voids_the_findings_since(needs):
+    """The heartbeat ran ahead of the log: B had been written and stood in the backlog."""
+
+    def story():
+        line = proved()
+        at = (line.state().source.ring[-1].commit_us - line.at_us(0)) / 1_000 + 5
+        line.target("B", at=at)
+        return line.verdict(), line.finding().void, line.books().alarms
+
+    needs(
+        "late_target_events_unnoticed", story,
+        (Verdict.CONSISTENT, True, {"late_target_event": 1}),
+        (Verdict.CONSISTENT, False, {"fence_healed_late": 1}),
+    )  # fmt: skip
+
+
+def test_the_grace_of_later_heartbeats_grows_by_what_the_late_event_was_short_of():
+    line = Timeline().target("A", at=10).beat(at=5_000, side=Side.TARGET).target("B", at=2_000)
+    fell = line.books().target_watermark_us
+    line.beat(at=9_000, side=Side.TARGET)
+    assert (line.at_us(2_000), line.at_us(6_000)) == (fell, line.books().target_watermark_us)
+
+
+def test_a_late_target_event_voids_findings_of_every_pair_that_follows_its_topic():
+    line = Timeline(pairs=("stock", "levels")).source("A", key="z").settle()
+    line.target("A", at=20)
+    assert {("stock", True), ("levels", True)} == {(f.pair, f.void) for f in line.findings()}
+
+
+def test_a_finding_from_before_the_late_event_stands():
+    line = proved()
+    line.beat(at=9_000, side=Side.TARGET).target("Z", key="z", at=8_000)
+    assert Verdict.DIVERGENT == line.verdict()
+
+
+def test_commit_times_that_fall_along_the_log_are_said(needs):
+    """MySQL's are the statement's; they void nothing, because they are never too late."""
+
+    def story():
+        line = proved().source("Z", key="z", at=5)
+        line.target("Y", key="y", at=500).target("X", key="x", at=100)
+        return line.verdict(), line.books().alarms
+
+    needs(
+        "falling_times_unnoticed", story,
+        (Verdict.DIVERGENT, {"time_regression": 2}), (Verdict.DIVERGENT, {}),
+    )  # fmt: skip
+
+
+def test_times_that_fall_within_the_allowed_disorder_are_not_said():
+    line = Timeline(rules={"disorder_us": 10_000}).source("A", at=100).source("Z", key="z", at=95)
+    assert {} == line.books().alarms
+
+
+def test_an_event_that_could_not_be_read_the_first_time_is_no_falling_time():
+    line = Timeline().malformed().source("Z", key="z", at=900).source("A", at=100)
+    assert {} == line.books().alarms
