@@ -19,6 +19,7 @@ from figwatch.connectors.config_limits import (
     WorkerConfig,
 )
 from figwatch.connectors.config_rules import RULE_ERROR, broken_rules
+from figwatch.connectors.config_sweep import SweepConfig
 from figwatch.connectors.secret import Secret
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -171,7 +172,7 @@ class Config(Section):
     """What is compared with what."""
 
     objective: ObjectiveConfig = ObjectiveConfig()
-    """How fast the target must follow."""
+    """How fast the target must follow, and when to give a change up."""
 
     ring_size: int = Field(default=8, ge=2, le=64)
     """Versions of a key that are kept on the source's side."""
@@ -184,6 +185,9 @@ class Config(Section):
 
     limits: LimitsConfig = LimitsConfig()
     """Bounds of the commands."""
+
+    sweep: SweepConfig = SweepConfig()
+    """How `figwatch sweep` compares the two tables."""
 
     doctor: DoctorConfig = DoctorConfig()
     """From where on `doctor` calls something a problem."""

@@ -1,0 +1,67 @@
+"""The settings of `figwatch sweep`: how it finds differences and how kind it is to the databases.
+
+Part of `figwatch.connectors.config`; used by `figwatch.connectors.sweep`.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from figwatch.connectors.config_base import Section
+from figwatch.connectors.secret import Secret
+
+
+class SweepConfig(Section):
+    """How `figwatch sweep` works and how much it may use."""
+
+    way: Literal["auto", "merge", "lookup"] = "auto"
+    """How differing rows are found: `auto` lets the planner choose (see `--explain`), `merge`
+    reads all rows, `lookup` looks each row's counterpart up."""
+
+    replicas: dict[str, Secret] = Field(default={}, max_length=2)
+    """Data source name of a read replica, by side: rows are read there instead."""
+
+    chunk_rows: int = Field(default=20_000, ge=10, le=1_000_000)
+    """Rows of a range that are compared at a time; fewer where that takes longer than
+    `chunk_seconds`."""
+
+    chunk_seconds: float = Field(default=1.0, gt=0, le=600)
+    """How long one range may take before the next ones are made smaller."""
+
+    statement_timeout_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    """Longest statement; a range that exceeds it is tried again in smaller parts."""
+
+    lock_timeout_seconds: float = Field(default=5.0, ge=0.1, le=600)
+    """Longest wait for a table that somebody locks."""
+
+    retries_max: int = Field(default=5, ge=0, le=100)
+    """Tries again of a range after a timeout, a lock or a lost connection, before giving up."""
+
+    settle_seconds: float = Field(default=5.0, ge=0, le=3600)
+    """How long both rows must have stood still, different, before they are called different:
+    longer than the replicator may be behind. Without a replicator at work, 0 will do."""
+
+    unconfirmed_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    """How long a difference that keeps changing is watched before it is reported as
+    unconfirmed."""
+
+    suspects_max: int = Field(default=50_000, ge=100, le=10_000_000)
+    """Most differences that wait for their confirmation at a time; reading pauses at that many."""
+
+    differences_listed_max: int = Field(default=100_000, ge=1, le=10_000_000)
+    """Most differences that are listed; the count stays exact beyond it."""
+
+    checkpoint_seconds: float = Field(default=2.0, gt=0, le=3600)
+    """How often the state for `--resume` is written."""
+
+    resume_max_age_hours: float = Field(default=24.0, gt=0)
+    """How old a state may be from which `--resume` goes on."""
+
+    lag_max_seconds: float = Field(default=30.0, gt=0)
+    """Reading pauses while a replica is further behind than this."""
+
+    active_sessions_max: int = Field(default=50, ge=1)
+    """Reading pauses while a server has more active sessions than this."""
+
+    pause_max_seconds: float = Field(default=600.0, gt=0)
+    """Longest pause for lag or load; after it the sweep stops, incomplete."""

@@ -1,0 +1,84 @@
+"""The state of a sweep on disk, written whole or not at all, so that a killed one can go on.
+
+What it holds: `figwatch.validators.sweep_progress`. It names keys, so only its owner may read it.
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import tempfile
+import time
+
+import msgspec
+
+from figwatch.validators.mapping import PairRule
+from figwatch.validators.sweep_facts import TableFacts
+from figwatch.validators.sweep_plan import SweepPlan
+from figwatch.validators.sweep_progress import Totals
+
+STATE_VERSION = 1
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A sweep that was cut short. `digest` stands for mapping, tables and way: a state of anything
+    else is of no use.
+    """
+
+    version: int
+    digest: str
+    saved_at: float
+    """Seconds since the epoch."""
+    phase: int
+    after: tuple[str, ...] | None
+    totals: Totals
+    seconds: float
+
+
+def digest(rule: PairRule, plan: SweepPlan, tables: tuple[TableFacts, TableFacts]) -> str:
+    """What a state belongs to."""
+    text = repr((rule, plan.way, plan.order, [table.shape for table in tables]))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class StateFile:
+    """The state of one pair."""
+
+    def __init__(self, folder: pathlib.Path, migration: str, pair: str) -> None:
+        self._path = folder / f"sweep-{migration}-{pair}.json"
+
+    def save(self, kept: Kept) -> None:
+        """Write it beside its place and move it in. A disk that is full costs the resume only."""
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
+            with open(handle, "wb") as file:  # noqa: PTH123  # a descriptor, private by mkstemp
+                file.write(msgspec.json.encode(kept))
+                file.flush()
+                os.fsync(file.fileno())
+            pathlib.Path(draft).replace(self._path)
+
+    def load(self, expected: str, age_max_seconds: float) -> tuple[Kept | None, str]:
+        """The state to go on from; without one, why."""
+        try:
+            kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return None, "there is no state to resume from: started anew"
+        except (OSError, msgspec.MsgspecError):
+            return None, "the state to resume from cannot be read: started anew"
+        if kept.version != STATE_VERSION or kept.digest != expected:
+            return None, "the mapping or a table has changed since: started anew"
+        if time.time() - kept.saved_at > age_max_seconds:
+            return None, "the state to resume from is too old: started anew"
+        return kept, ""
+
+    def forget(self) -> None:
+        """The sweep is over."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def kept_of(
+    expected: str, position: tuple[int, tuple[str, ...] | None], totals: Totals, seconds: float
+) -> Kept:
+    return Kept(STATE_VERSION, expected, time.time(), position[0], position[1], totals, seconds)

@@ -1,0 +1,257 @@
+"""The statements of the sweep on one side of one pair, for PostgreSQL.
+
+Keys travel as texts, as the server writes them; `figwatch.connectors.sweep.rows` reads the lines
+that come back, `figwatch.connectors.sweep.scan` asks.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from psycopg import sql
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from figwatch.connectors.sweep.postgres import split_name
+from figwatch.validators.change import Side
+from figwatch.validators.sweep_facts import ColumnFacts, Family, TableFacts
+from figwatch.validators.sweep_plan import Cast, ColumnPlan, SweepPlan
+
+KeyText = tuple[str, ...]
+"""A key as texts, in the order of the pair's key."""
+Range = tuple[KeyText | None, KeyText | None]
+"""Above the first, up to and with the second; None: from the beginning, to the end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Statements:
+    """What can be asked of one side. `fields` are the raw columns a line holds behind the shared
+    ones (see `lines`).
+    """
+
+    side: Side
+    table: TableFacts
+    plan: SweepPlan
+    extra: tuple[str, ...]
+
+    @property
+    def from_(self) -> Composable:
+        return Identifier(*split_name(self.table.name))
+
+    def facts(self, name: str) -> ColumnFacts:
+        found = self.table.column(name)
+        assert found is not None  # the planner refused otherwise
+        return found
+
+    def name_of(self, plan: ColumnPlan) -> str:
+        """The column of a rule on this side."""
+        rule = plan.rule
+        return rule.target if self.side is Side.TARGET else rule.source or rule.name
+
+    # -- rows
+
+    def lines(
+        self, where: Composable, limit: int | None = None, *,
+        versions: bool = False, ordered: bool = True,
+    ) -> Composable:  # fmt: skip
+        """Rows in the order of the key: first the key, then the shared columns in the mapping's
+        order, so that equal rows of both sides are equal lines; then `extra` raw columns.
+        `versions` puts the row's version before it all.
+        """
+        shared = [
+            p
+            for p in (*self.plan.key, *self.plan.columns)
+            if p.shared is not None or p in self.plan.key
+        ]
+        selected = [self._written(self.facts(self.name_of(p)), p) for p in shared]
+        selected += [self._written(self.facts(name), None) for name in self.extra]
+        if versions:
+            selected.insert(0, SQL("xmin::text"))
+        order = SQL("") if not ordered else SQL(" ORDER BY {}").format(self._order())
+        return SQL("SELECT {} FROM {} WHERE {}{}{}").format(
+            SQL(", ").join(selected), self.from_, where, order, _limit(limit)
+        )
+
+    def _written(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
+        name = Identifier(facts.name)
+        if facts.family is Family.ARRAY:
+            return SQL("array_to_json({})::text").format(name)
+        if facts.type == "money":
+            return SQL("{}::numeric").format(name)
+        if facts.type.endswith("hstore"):
+            return SQL("to_json({})::text").format(name)
+        if plan is not None and plan.shared is Cast.NUMERIC:
+            return SQL("trim_scale({}::numeric)").format(name)
+        return name
+
+    # -- keys
+
+    def _order(self) -> Composable:
+        return SQL(", ").join(Identifier(name) for name in self.plan.order[self.side])
+
+    def _ordered(self, key: KeyText) -> list[Composable]:
+        """The key's literals in the order of the index."""
+        by_name = {self.name_of(p): text for p, text in zip(self.plan.key, key, strict=True)}
+        return [self.literal(name, by_name[name]) for name in self.plan.order[self.side]]
+
+    def literal(self, name: str, text: str) -> Composable:
+        """A key text as this column's type."""
+        return SQL("{}::{}").format(Literal(text), SQL(self._type(name, text)))
+
+    def _type(self, name: str, text: str = "") -> str:
+        facts = self.facts(name)
+        if facts.family is Family.INT:  # the other side's key may be beyond a smaller integer
+            return "numeric" if "." in text or len(text) > 18 else "int8"  # noqa: PLR2004
+        return "text" if facts.family is Family.TEXT else facts.type
+
+    def within(self, bounds: Range) -> Composable:
+        """The condition of a range."""
+        columns = SQL("({})").format(self._order())
+        parts: list[Composable] = []
+        for operator, key in zip((">", "<="), bounds, strict=True):
+            if key is not None:
+                parts.append(
+                    SQL("{} {} ({})").format(
+                        columns, SQL(operator), SQL(", ").join(self._ordered(key))
+                    )
+                )
+        return SQL(" AND ").join(parts) if parts else SQL("true")
+
+    def among(self, keys: Sequence[KeyText]) -> Composable:
+        """The condition for rows with one of these keys."""
+        arrays = [
+            SQL("{}::text[]::{}[]").format(
+                Literal([key[i] for key in keys]), SQL(self._searched(self.name_of(p)))
+            )
+            for i, p in enumerate(self.plan.key)
+        ]
+        columns = [self.name_of(p) for p in self.plan.key]
+        names = [self._comparable(Identifier(name), name) for name in columns]
+        if len(names) == 1:
+            return SQL("{} = ANY({})").format(names[0], arrays[0])
+        return SQL("({}) IN (SELECT * FROM unnest({}))").format(
+            SQL(", ").join(names), SQL(", ").join(arrays)
+        )
+
+    def _comparable(self, name: Composable, column: str) -> Composable:
+        return SQL("{}::text").format(name) if self.facts(column).family is Family.ENUM else name
+
+    def _searched(self, column: str) -> str:
+        return "text" if self.facts(column).family is Family.ENUM else self._type(column)
+
+    def boundary(self, after: KeyText | None, rows: int) -> Composable:
+        """The key `rows` rows further on."""
+        return SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
+            self._keys(), self.from_, self.within((after, None)), self._order(), Literal(rows - 1)
+        )
+
+    def _keys(self) -> Composable:
+        return SQL(", ").join(
+            SQL("{}::text").format(self._written(self.facts(self.name_of(p)), p))
+            for p in self.plan.key
+        )
+
+    def null_keys(self) -> Composable | None:
+        """The number of rows that have no whole key; None where that cannot be."""
+        loose = [self.name_of(p) for p in self.plan.key if not self.facts(self.name_of(p)).not_null]
+        if not loose:
+            return None
+        condition = SQL(" OR ").join(SQL("{} IS NULL").format(Identifier(name)) for name in loose)
+        return SQL("SELECT count(*) FROM {} WHERE {}").format(self.from_, condition)
+
+    def sampled(self, share: float, seed: int, limit: int) -> Composable:
+        """Keys of a random sample of rows, each row drawn on its own."""
+        return SQL("SELECT {} FROM {} TABLESAMPLE BERNOULLI ({}) REPEATABLE ({}) LIMIT {}").format(
+            self._keys(), self.from_, Literal(share * 100), Literal(seed), Literal(limit)
+        )
+
+    # -- checksums
+
+    def leaves(self, bounds: Range, mask: int) -> Composable:
+        """For each leaf (rows by their key's hash): number and sum of hashes."""
+        return SQL(
+            "SELECT ({key} & {mask})::int4, count(*), sum({row})::text FROM {table} WHERE {where} GROUP BY 1"
+        ).format(
+            key=self._key_hash(), mask=Literal(mask), row=self._row_hash(), table=self.from_,
+            where=self.within(bounds),
+        )  # fmt: skip
+
+    def hashed_keys(
+        self, bounds: Range, mask: int, leaves: Sequence[int], limit: int
+    ) -> Composable:
+        """Key and hash of the rows in these leaves, in the order of the key."""
+        return SQL(
+            "SELECT {keys}, ({row})::text FROM {table} WHERE {where} AND ({key} & {mask}) = ANY({leaves}::int8[])"
+            " ORDER BY {order} LIMIT {limit}"
+        ).format(
+            keys=self._keys(), row=self._row_hash(), table=self.from_, where=self.within(bounds),
+            key=self._key_hash(), mask=Literal(mask), leaves=Literal(list(leaves)),
+            order=self._order(), limit=Literal(limit),
+        )  # fmt: skip
+
+    def _key_hash(self) -> Composable:
+        if not self.plan.typed_hash:
+            return self._md5([self._text_form(p) for p in self.plan.key])
+        return SQL("({})").format(
+            SQL(" # ").join(self._hash(p, i + 1) for i, p in enumerate(self.plan.key))
+        )
+
+    def _row_hash(self) -> Composable:
+        """One hash over key and columns. The columns' hashes are mixed once more after they were
+        put together: without that, values swapped between two rows would leave the sum as it is.
+        """
+        plans = (*self.plan.key, *self.plan.columns)
+        if not self.plan.typed_hash:
+            return self._md5([self._text_form(p) for p in plans])
+        parts = [self._hash(p, i + 1) for i, p in enumerate(plans)]
+        return SQL("hashint8extended({}, 42)").format(SQL(" # ").join(parts))
+
+    def _hash(self, plan: ColumnPlan, seed: int) -> Composable:
+        facts = self.facts(self.name_of(plan))
+        template = _HASHES.get(plan.family)
+        if plan.family is Family.INT:
+            template = _INT_HASHES[facts.type] if facts.type in _INT_HASHES else template
+        if template is None:
+            call = SQL('hashtextextended({v}::text COLLATE "C", {s})').format(
+                v=self._written(facts, None), s=Literal(seed)
+            )
+        else:
+            call = SQL(template).format(v=Identifier(facts.name), s=Literal(seed))
+        if facts.not_null:
+            return call
+        return SQL("COALESCE({}, {})").format(call, Literal(_NULL_HASH ^ seed))
+
+    def _text_form(self, plan: ColumnPlan) -> Composable:
+        facts = self.facts(self.name_of(plan))
+        if plan.shared is Cast.TEXT:
+            return SQL("{}::text").format(Identifier(facts.name))
+        return self._written(facts, plan)
+
+    def _md5(self, parts: Sequence[Composable]) -> Composable:
+        return SQL("('x' || left(md5(ROW({})::text), 16))::bit(64)::int8").format(
+            SQL(", ").join(parts)
+        )
+
+
+_NULL_HASH = 0x6E756C6C_66696777
+_HASHES = {
+    Family.INT: "hashint8extended({v}, {s})",
+    Family.NUMERIC: "hash_numeric_extended({v}::numeric, {s})",
+    Family.TEXT: 'hashtextextended({v}::text COLLATE "C", {s})',
+    Family.BOOL: "hashint4extended({v}::int4, {s})",
+    Family.UUID: "uuid_hash_extended({v}, {s})",
+    Family.FLOAT4: "hashfloat4extended({v}, {s})",
+    Family.FLOAT8: "hashfloat8extended({v}, {s})",
+    Family.TIMESTAMP: "timestamp_hash_extended({v}, {s})",
+    Family.TIMESTAMPTZ: "timestamp_hash_extended({v} AT TIME ZONE 'UTC', {s})",
+    Family.TIME: "time_hash_extended({v}, {s})",
+    Family.JSONB: "jsonb_hash_extended({v}, {s})",
+    Family.DATE: "hash_record_extended(ROW({v}), {s})",
+    Family.BYTES: "hash_record_extended(ROW({v}), {s})",
+}
+_INT_HASHES = {"integer": "hashint4extended({v}, {s})", "smallint": "hashint2extended({v}, {s})"}
+
+
+def _limit(limit: int | None) -> Composable:
+    return SQL("") if limit is None else SQL(" LIMIT {}").format(Literal(limit))
+
+
+__all__ = ["KeyText", "Range", "Statements", "sql"]
