@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
+def cluster_id(unique: uuid.UUID) -> str:
+    """As Kafka writes one. Not beginning with a dash, which its tools would take for an option."""
+    text = base64.urlsafe_b64encode(unique.bytes).decode("ascii").rstrip("=")
+    return "A" + text[1:] if text.startswith("-") else text
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What must be the same after a restart; ports are kept where they are still free."""
 
     format: int = FORMAT
-    cluster_id: str = field(
-        default_factory=lambda: base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    )
+    cluster_id: str = field(default_factory=lambda: cluster_id(uuid.uuid4()))
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     ports: dict[str, int] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,6 +23,7 @@ from figwatch.demo.sandbox.locks import exclusive
 from figwatch.demo.sandbox.model import ErrorCode, Progress, SandboxError, Stage
 
 PLATFORM = "platform"
+STAGING = "staging-"
 FETCH_THREADS = 4
 FETCH_ATTEMPTS = 2
 FETCH_TIMEOUT_SECONDS = 20
@@ -106,6 +108,8 @@ def ensure(bundles: tuple[Bundle, ...], cache: Path, report: Report) -> None:
     with exclusive(cache.parent / "maven.lock", CACHE_LOCK_SECONDS):
         # Somebody else may have filled the cache while we waited.
         missing = _broken(wanted, cache)
+        for stale in cache.parent.glob(f"{STAGING}*"):  # of a download that was killed
+            shutil.rmtree(stale, ignore_errors=True)
         if missing:
             _fetch_all(missing, cache, report)
 
@@ -140,7 +144,7 @@ def _fetch_all(missing: tuple[Jar, ...], cache: Path, report: Report) -> None:
     failed: dict[Jar, Exception] = {}
     # Staged beside the cache and moved in when verified: a cut download is never seen there.
     with (
-        TemporaryDirectory(dir=cache.parent, prefix="staging-") as staging,
+        TemporaryDirectory(dir=cache.parent, prefix=STAGING) as staging,
         ThreadPoolExecutor(FETCH_THREADS) as pool,
     ):
         tasks = {pool.submit(_fetch, jar, cache, Path(staging), advance): jar for jar in missing}

@@ -13,19 +13,18 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 
 from figwatch.demo.sandbox.model import ErrorCode, SandboxError, ServiceState
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 CALL_SECONDS = 10.0
 SPAWN_SECONDS = 30.0
 END_SECONDS = 40.0
 POLL_SECONDS = 0.05
+LINE_CHARACTERS = 300
 
 
 _SPAWNED: dict[int, subprocess.Popen[bytes]] = {}
@@ -134,7 +133,7 @@ class KeeperClient:
             outcome = "took too long" if exit_code is None else f"failed ({exit_code})"
             raise SandboxError(
                 ErrorCode.START_FAILED,
-                f"{spec.name} {outcome}.",
+                f"{spec.name} {outcome}: {_last_line(Path(spec.log))}",
                 f"See {spec.log}; check that {spec.cwd} can be written and has room.",
             )
 
@@ -189,6 +188,11 @@ class KeeperClient:
                 ErrorCode.START_FAILED, f"{reply['error']}.", "See `figwatch sandbox status`."
             )
         return reply
+
+
+def _last_line(log: Path) -> str:
+    text = log.read_text("utf-8", "replace")[-LINE_CHARACTERS:].strip()
+    return text.splitlines()[-1] if text else "it said nothing."
 
 
 def _alive(pid: int) -> bool:

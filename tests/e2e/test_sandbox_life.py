@@ -18,7 +18,16 @@ import psutil
 import psycopg
 import pytest
 
-from figwatch.demo.sandbox import Sandbox, SandboxError, Service, connect, debezium, jars, status
+from figwatch.demo.sandbox import (
+    Sandbox,
+    SandboxError,
+    Service,
+    connect,
+    debezium,
+    jars,
+    stack,
+    status,
+)
 from figwatch.demo.sandbox.unprivileged import reachable
 
 if TYPE_CHECKING:
@@ -218,3 +227,20 @@ def test_under_root_the_databases_run_as_nobody_even_below_a_folder_closed_to_it
 
     assert users["java"] == 0
     assert users["postgres"] != 0
+
+
+def test_a_port_that_is_taken_between_choice_and_use_is_replaced(folder, monkeypatch):
+    choose, calls = stack.choose, []
+
+    def unlucky(names, preferred):
+        chosen = choose(names, preferred)
+        calls.append(chosen)
+        taken = {"postgres-service": server.getsockname()[1]} if len(calls) == 1 else {}
+        return chosen | taken
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(stack, "choose", unlucky)
+        Sandbox.up(folder, attached=True)
+
+    assert len(calls) == 2
+    assert status(folder).healthy

@@ -136,6 +136,16 @@ def test_a_repository_that_sends_another_jar_is_refused_and_nothing_reaches_the_
     assert list((tmp_path / "cache").rglob("*.jar")) == []
 
 
+@pytest.mark.usefixtures("repository")
+def test_what_a_killed_download_left_behind_is_cleared_away(bundles, tmp_path):
+    stale = tmp_path / "cache/staging-killed"
+    stale.mkdir(parents=True)
+
+    jars.ensure(bundles, tmp_path / "cache/maven", ignore)
+
+    assert not stale.exists()
+
+
 def test_the_cache_is_the_users_own_and_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert tmp_path / "figwatch/maven" == jars.cache_folder()
