@@ -36,8 +36,6 @@ log = logging.getLogger("figwatch")
 
 TELL_SECONDS = 0.1
 """Time between two looks for marks and heartbeats that may be sent."""
-STOP_SECONDS = 10.0
-"""Longest wait for an orderly stop."""
 
 
 class App(faust.App):
@@ -309,7 +307,7 @@ class Worker:
         for task in self._side_tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if self.ready:
+        if self.ready and self.app.crash_reason is None:
             with contextlib.suppress(Exception):  # what was not committed comes again
                 await self.app.consumer.settle()
         self.ready = False

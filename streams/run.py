@@ -1,7 +1,8 @@
 """`figwatch run`: one worker until a signal, again after a crash.
 
 After a crash the process replaces itself by a fresh one with the same command line: no thread or
-socket of the crashed worker can go on writing. `figwatch.streams.app` is the worker.
+socket of the crashed worker can go on writing, and a service that hangs cannot keep it alive.
+`figwatch.streams.app` is the worker.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from figwatch.connectors.config import Config
 from figwatch.connectors.kafka_settings import confluent_settings
-from figwatch.streams.app import STOP_SECONDS, Worker
+from figwatch.streams.app import Worker
 from figwatch.streams.cluster import Cluster
 from figwatch.streams.decode_agent import Decoder
 from figwatch.streams.judge_agent import Judge
@@ -24,14 +25,18 @@ from figwatch.streams.plan import plan
 from figwatch.streams.topics import prepare
 from figwatch.validators.errors import ConfigurationError, ExitCode, FigwatchError
 
-RESTARTS_MAX = 30
+CRASHES_MAX = 30
 """Crashes in a row after which a worker gives up; being well for a while forgives them all."""
 WELL_SECONDS = 60.0
 """Time without a crash that forgives earlier ones."""
-RESTART_SECONDS_MAX = 15.0
+PAUSE_SECONDS_MAX = 15.0
 """Longest pause before a restart; the first is half a second, each doubles."""
-RESTARTS_VARIABLE = "FIGWATCH_RESTARTS"
+CRASHES_VARIABLE = "FIGWATCH_CRASHES"
 """Environment variable in which a worker tells its successor how often it crashed."""
+STOP_SECONDS = 12.0
+"""Longest wait for an orderly stop."""
+CRASHED_STOP_SECONDS = 2.0
+"""The same after a crash, when parts of the worker no longer answer."""
 
 log = logging.getLogger("figwatch")
 
@@ -39,7 +44,7 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
-    """Return Debezium's decoder and the judge of the design."""
+    """Return Debezium's decoder, knowing the schemas of both sides, and the design's judge."""
     from figwatch.connectors.debezium.decoder import Decoder as DebeziumDecoder
     from figwatch.connectors.pair_rules import pair_rules
     from figwatch.streams.samples import samples
@@ -61,96 +66,95 @@ def run_worker(config: Config, parts: Parts = production_parts) -> int:
         FigwatchError: at the first start no broker answers, or the port is taken; later, it
             crashed too often.
     """
-    crashes = int(os.environ.get(RESTARTS_VARIABLE, "0"))
-    _quick_loop()
     logging.getLogger("figwatch.streams").setLevel(logging.WARNING)  # Faust's services
-    began = time.monotonic()
-    try:
-        error = asyncio.run(_serve(config, parts))
-    except ConfigurationError:
-        raise
-    except FigwatchError as failed:
-        if not crashes:
-            raise
-        error = failed  # it worked before: the cluster may come back
-    if error is None:
-        return ExitCode.OK
-    if time.monotonic() - began > WELL_SECONDS:
-        crashes = 0
-    return _restart(crashes + 1, error)
-
-
-def _quick_loop() -> None:
+    crashes = int(os.environ.get(CRASHES_VARIABLE, "0"))
+    if crashes:
+        _pause(crashes)
     with contextlib.suppress(ImportError):  # not on Windows
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    try:
+        asyncio.run(_serve(config, parts, crashes))
+    except ConfigurationError:
+        raise
+    except FigwatchError as error:
+        if not crashes:
+            raise
+        _restart(error, crashes)  # it worked before: the cluster may come back
+    return ExitCode.OK
 
 
-async def _serve(config: Config, parts: Parts) -> BaseException | None:
-    """Run one worker; returns what crashed it, None after a signal."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def _serve(config: Config, parts: Parts, crashes: int) -> None:
+    """Run one worker until a signal. Leaves by way of a new process when it crashed.
+
+    Raises:
+        FigwatchError: it cannot start.
+    """
+    began, stop = time.monotonic(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     layout = plan(config)
     cluster = Cluster(confluent_settings(config.kafka), config.limits.kafka_timeout_seconds)
     await prepare(cluster, layout, config)
     decoder, new_judge = await asyncio.to_thread(parts, config)
     worker = Worker(config, layout, cluster, decoder, new_judge)
-    starting = asyncio.ensure_future(_start(worker))
-    crashed = asyncio.ensure_future(worker.app._crashed.wait())  # noqa: SLF001
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({starting, crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    except FigwatchError:
-        raise
-    except Exception as error:  # noqa: BLE001  a start that failed is a crash like any other
-        return error
-    else:
-        if not crashed.done():
-            return None
+    failed = await _until_the_end(worker, stop)
+    seconds = STOP_SECONDS if failed is None else CRASHED_STOP_SECONDS
+    _, hanging = await asyncio.wait({asyncio.create_task(worker.stop())}, timeout=seconds)
+    if isinstance(failed, FigwatchError):
+        raise failed
+    if failed is not None:
+        _restart(failed, 0 if time.monotonic() - began > WELL_SECONDS else crashes)
+    if hanging:
+        log.warning("the worker did not stop in order; what was not committed comes again")
+        _leave(os._exit, ExitCode.OK)
+
+
+async def _until_the_end(worker: Worker, stop: asyncio.Event) -> BaseException | None:
+    """Start the worker and wait; returns what went wrong, None after a signal."""
+    starting = asyncio.create_task(worker.start())
+    crashed = asyncio.create_task(worker.app._crashed.wait())  # noqa: SLF001
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done() and starting.exception() is None:
+        log.info("worker %s is ready, http port %d", worker.name, worker.endpoint.port)
+        await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if crashed.done():
         return worker.app.crash_reason or RuntimeError("crashed without a reason")
-    finally:
-        for task in (starting, crashed, stopped):
-            task.cancel()
-        await _stop(worker)
+    if starting.done():
+        return starting.exception()
+    starting.cancel()
+    return None
 
 
-async def _start(worker: Worker) -> None:
-    await worker.start()
-    log.info("worker %s is ready, http port %d", worker.name, worker.endpoint.port)
+def _pause(crashes: int) -> None:
+    """Wait before a restart: longer, the more crashes came in a row. A signal ends the process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(ExitCode.OK))
+    time.sleep(min(PAUSE_SECONDS_MAX, 0.25 * 2**crashes))
 
 
-async def _stop(worker: Worker) -> None:
-    try:
-        await asyncio.wait_for(worker.stop(), STOP_SECONDS)
-    except Exception as error:  # noqa: BLE001  the process ends or is replaced in any case
-        log.warning("the worker did not stop in order: %r", error)
-
-
-def _restart(crashes: int, error: BaseException) -> NoReturn:
+def _restart(error: BaseException, crashes: int) -> NoReturn:
     """Replace this process by a fresh one with the same command line.
 
     Raises:
         FigwatchError: it crashed too often.
     """
-    if crashes > RESTARTS_MAX:
+    crashes += 1
+    if crashes > CRASHES_MAX:
         raise FigwatchError(
             "worker.crashes",
             f"the worker crashed {crashes} times in a row, the last time by {error!r}",
             "",
             "the log above has the first cause; nothing was lost, start it again once mended",
         ) from error
-    pause = min(RESTART_SECONDS_MAX, 0.25 * 2**crashes)
-    log.error("the worker crashed (%r), starting again in %.1f s", error, pause)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(ExitCode.OK))
-    time.sleep(pause)
-    os.environ[RESTARTS_VARIABLE] = str(crashes)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    log.error("the worker crashed and starts again: %r", error)
+    os.environ[CRASHES_VARIABLE] = str(crashes)
+    _leave(os.execv, sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _leave(how: Callable[..., NoReturn], *arguments: Any) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    how(*arguments)

@@ -17,7 +17,9 @@ class PlainDecoder:
     def __init__(self, config):
         self._source = config.source_topics(config.pairs[0])[0]
         self._heartbeats = {
-            side.heartbeat_topic: name for name, side in config.sides.items() if side.heartbeat_topic
+            side.heartbeat_topic: name
+            for name, side in config.sides.items()
+            if side.heartbeat_topic
         }
 
     changed = 0
@@ -42,6 +44,4 @@ class PlainDecoder:
         snapshot = Snapshot.ROW if op is Op.READ else Snapshot.NONE
         position = None if op is Op.READ else (lsn, 0 if op is Op.DELETE else 1)
         sketch = (mark or b"\0\0")[:2]
-        return (
-            Change("stock", side, key, op, mark, sketch, at, position, None, *where, snapshot),
-        )
+        return (Change("stock", side, key, op, mark, sketch, at, position, None, *where, snapshot),)

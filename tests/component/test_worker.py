@@ -1,0 +1,194 @@
+"""The worker as a process on the mock cluster: what it finds, and what no accident changes."""
+
+import json
+import random
+import time
+
+from tests.component.migration import APP, LETTERS, PARTITIONS, SOURCE, TARGET
+
+KEYS = [f"k{n}" for n in range(60)]
+FAULTS = {"k3": 999, "k17": ..., "k31": None}
+"""A wrong value, a lost update, a row deleted on the target alone."""
+FOUND = {"k3": "value_mismatch", "k17": "stale", "k31": "missing"}
+
+
+def load(migration, rounds, pause=0.1):
+    """Healthy traffic over all keys, seeded; ends with every key at a known value."""
+    dice = random.Random(7)
+    for number in range(rounds):
+        keys = dice.sample(KEYS, 20)
+        migration.write({key: 1000 + number for key in keys})
+        time.sleep(pause)
+
+
+def plant(migration):
+    migration.write({key: 5000 for key in KEYS}, follow=FAULTS)
+
+
+def settled(migration):
+    return migration.judged(len(KEYS)) and migration.open() == FOUND
+
+
+def assert_outcome(migration):
+    """What an undisturbed run says, whatever happened to the workers."""
+    migration.until(lambda: settled(migration))
+    keys = migration.summary().pairs["stock"].keys
+    assert (len(KEYS) - 3, 3, 0) == (keys["consistent"], keys["divergent"], keys["unknown"])
+    assert sorted(FOUND) == sorted({f.key.decode() for f in migration.findings()})
+
+
+def test_it_finds_what_is_planted_and_nothing_else(migration):
+    worker = migration.start().ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    load(migration, 5)
+    plant(migration)
+    assert_outcome(migration)
+    migration.write({key: 6000 for key in FOUND})
+    migration.until(lambda: not migration.open())
+    assert len(KEYS) == migration.summary().pairs["stock"].keys["consistent"]
+    code, seconds = worker.terminate()
+    assert code == 0
+    assert seconds < 5
+
+
+def test_what_is_healthy_stays_without_findings(migration):
+    """The twin: the same traffic with no fault planted."""
+    migration.start().ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    load(migration, 5)
+    migration.write({key: 5000 for key in KEYS})
+    migration.until(lambda: migration.judged(len(KEYS)))
+    time.sleep(2)
+    assert [] == migration.findings()
+
+
+def test_a_worker_killed_during_load_and_started_again_says_the_same(migration):
+    migration.insert(dict.fromkeys(KEYS, 1))
+    worker = migration.start().ready()
+    for _ in range(2):
+        load(migration, 4)
+        worker.kill()
+        load(migration, 2, pause=0)
+        worker = migration.start().ready()
+    load(migration, 2)
+    plant(migration)
+    worker.kill()
+    migration.start().ready()
+    assert_outcome(migration)
+
+
+def test_a_second_worker_joins_and_leaves_under_load(migration):
+    first = migration.start().ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    load(migration, 3)
+    second = migration.start().ready()
+    load(migration, 3)
+    migration.until(lambda: len({s.worker for s in migration.summaries()}) == 2)
+    load(migration, 3)
+    assert second.terminate()[0] == 0
+    load(migration, 3)
+    plant(migration)
+    assert_outcome(migration)
+    assert 1 == len({s.worker for s in migration.summaries()})
+    assert not first.lines("crashed")
+
+
+def test_a_killed_worker_is_replaced_by_the_other(migration):
+    migration.insert(dict.fromkeys(KEYS, 1))
+    first, second = migration.start(), migration.start()
+    first.ready()
+    second.ready()
+    load(migration, 3)
+    first.kill()
+    plant(migration)
+    assert_outcome(migration)
+
+
+def test_an_exception_in_the_judge_loses_nothing(migration):
+    assert_survives(migration, "judge")
+
+
+def test_a_failed_changelog_write_loses_nothing(migration):
+    assert_survives(migration, "state")
+
+
+def test_findings_that_could_not_be_published_are_published_after_the_restart(migration):
+    assert_survives(migration, "findings")
+
+
+def assert_survives(migration, fault):
+    worker = migration.start(fault=fault).ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    load(migration, 3)
+    plant(migration)
+    assert_outcome(migration)
+    assert worker.lines("a planted fault"), "nothing went wrong: this test verified nothing"
+    assert worker.process.poll() is None
+
+
+def test_poison_records_become_dead_letters_and_the_worker_lives_on(migration):
+    worker = migration.start().ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    migration.raw(SOURCE, b"k5", b"not json")
+    migration.raw(TARGET, b"k6", b"boom")
+    migration.until(lambda: len(migration.records(LETTERS)) == 2)
+    letters = [json.loads(m.value()) for m in migration.records(LETTERS)]
+    reasons = {(letter["topic"], letter["reason"], letter["detail"]) for letter in letters}
+    assert {
+        (SOURCE, "bad_json", "JSONDecodeError"),
+        (TARGET, "decoder_failed", "RuntimeError"),
+    } == (reasons)
+    migration.until(lambda: migration.summary().pairs["stock"].keys["unknown"] > 0)
+    status, text = worker.get("metrics")
+    assert status == 200
+    assert 'figwatch_malformed_total{reason="bad_json",side="monolith"} 1.0' in text
+    migration.write({key: 2 for key in KEYS})
+    migration.until(lambda: migration.summary().pairs["stock"].keys["consistent"] == len(KEYS))
+
+
+def test_metrics_show_what_was_counted_and_only_partitions_held(migration):
+    worker = migration.start().ready()
+    migration.insert(dict.fromkeys(KEYS, 1))
+    migration.until(lambda: migration.judged(len(KEYS)))
+    time.sleep(1.5)
+    _, text = worker.get("metrics")
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+    assert len(KEYS) == float(lines['figwatch_changes_total{op="c",pair="stock",side="monolith"}'])
+    assert len(KEYS) == float(lines['figwatch_keys{pair="stock",verdict="consistent"}'])
+    assert len(KEYS) == float(lines['figwatch_convergence_seconds_bucket{le="1.0",pair="stock"}'])
+    behind = time.time() - float(
+        lines['figwatch_watermark_timestamp_seconds{pair="stock",side="service"}']
+    )
+    assert 0 < behind < 5
+    assert not any("k1" in line for line in lines)
+    assert worker.get("livez")[0] == 200
+
+
+def test_a_missing_topic_and_a_missing_group_are_said_together_with_their_fix(migration):
+    config = migration.config()
+    config["sides"]["service"]["consumer_group"] = "nobody"
+    config["pairs"][0]["target"] = "public.elsewhere"
+    worker = migration.start(config=config)
+    assert 2 == worker.process.wait(30)
+    text = worker.log.read_text()
+    assert "kafka.no-topic" in text
+    assert "inv.public.elsewhere" in text
+    assert "kafka.no-group" in text
+    assert "Traceback" not in text
+
+
+def test_a_wrong_number_of_internal_partitions_is_refused(migration):
+    worker = migration.start(config=migration.config(internal_partitions=8))
+    assert 2 == worker.process.wait(30)
+    assert f"{APP}-changes has {PARTITIONS} partitions, not 8" in worker.log.read_text()
+
+
+def test_an_unreachable_broker_is_said_without_a_traceback(migration):
+    config = migration.config()
+    config["kafka"]["bootstrap_servers"] = "127.0.0.1:1"
+    config["limits"] = {"kafka_timeout_seconds": 1}
+    worker = migration.start(config=config)
+    assert 4 == worker.process.wait(30)
+    text = worker.log.read_text()
+    assert "kafka.unreachable" in text
+    assert "Traceback" not in text
