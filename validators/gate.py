@@ -7,11 +7,12 @@ be told is inconclusive, never a pass.
 """
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from figwatch.validators.binomial import lower_bound, samples_needed, upper_bound
 from figwatch.validators.overview import Overview
+from figwatch.validators.stages.facts import Fact
 from figwatch.validators.summary import PairSummary, Summary
 
 NAMED_MAX = 5
@@ -54,6 +55,11 @@ class Criterion:
     answer: Answer
     reason: str
     missing: str = ""
+    subject: str = ""
+    """What it is about, where that is no pair: a file, a table, a connector."""
+    evidence: tuple[Fact, ...] = ()
+    wait_seconds: float | None = None
+    """When it could pass at the present rate, from now; None where that cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,14 @@ def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
     else:
         not_checked = ("sweep: the tables themselves were not compared (this version has none)",)
     return GateResult(
-        "sync", _overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
+        "sync", overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
     )
 
 
-def _overall(criteria: list[Criterion]) -> Answer:
+def overall(criteria: Sequence[Criterion]) -> Answer:
+    """Fail if any fails, else inconclusive if any is, else pass. Nothing looked at is no pass."""
+    if not criteria:
+        return Answer.INCONCLUSIVE
     answers = {criterion.answer for criterion in criteria}
     for worst in (Answer.FAIL, Answer.INCONCLUSIVE):
         if worst in answers:

@@ -1,0 +1,146 @@
+"""Stages `reads` and `writes`: does the service answer as fast and as well as the monolith did?
+
+Both demand that the service is still in sync. What sagas and two-way replication add to `writes`
+is inconclusive until figwatch measures it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.stages.facts import Share
+from figwatch.validators.stages.rules import duration, not_configured, verdict
+from figwatch.validators.stages.shares import Goal, not_worse, share_shown
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficCriteria:
+    """Thresholds of stages `reads` and `writes`. Shares in 0..1."""
+
+    latency_share: float = 0.99
+    """Share of requests that must be answered in time."""
+    error_share_max: float = 0.0001
+    latency_margin: float = 0.005
+    """How much smaller than the monolith's the share of timely answers may be."""
+    error_margin: float = 0.0001
+    """How much larger than the monolith's the share of errors may be."""
+    mismatch_share_max: float = 0.001
+    confidence: float = 0.95
+    samples_min: int = 300
+    age_max_us: int = 300_000_000
+    shadow_age_max_us: int = 86_400_000_000
+
+    def goal(self, share: float, margin: float = 0.0) -> Goal:
+        """What is to be shown of a share of the requests."""
+        return Goal(share, self.confidence, self.samples_min, self.age_max_us, margin)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficFacts:
+    """What is known of the requests. None: nothing is configured."""
+
+    in_time: Share | None = None
+    without_error: Share | None = None
+    baseline_in_time: Share | None = None
+    baseline_without_error: Share | None = None
+    shadow: Share | None = None
+
+
+def reads_gate(
+    facts: TrafficFacts, sync: GateResult, criteria: TrafficCriteria, now_us: int
+) -> GateResult:
+    """Fast, without errors, no worse than the monolith, with the same answers, still in sync."""
+    results = [
+        *_traffic("reads", facts, criteria, now_us),
+        _same_answers(facts.shadow, criteria, now_us),
+        still_in_sync(sync),
+    ]
+    return verdict("reads", results, now_us, sync.not_checked)
+
+
+def writes_gate(
+    facts: TrafficFacts, sync: GateResult, criteria: TrafficCriteria, now_us: int
+) -> GateResult:
+    """Fast, without errors, no worse than the monolith, and consistent across the system."""
+    later = "this version does not measure it; decide by other means"
+    results = [
+        *_traffic("writes", facts, criteria, now_us),
+        still_in_sync(sync),
+        *(
+            Criterion(name, "", Answer.INCONCLUSIVE, f"{what}: not measured", later)
+            for name, what in (
+                ("sagas", "success of the sagas"),
+                ("reverse_replication", "replication back to the monolith"),
+                ("no_loops", "loops between the two directions"),
+            )
+        ),
+    ]
+    return verdict("writes", results, now_us, sync.not_checked)
+
+
+def still_in_sync(sync: GateResult) -> Criterion:
+    """The gate of stage `sync`, as one criterion."""
+    bad = [c for c in sync.criteria if c.answer is not Answer.PASS]
+    if sync.answer is Answer.PASS:
+        return Criterion("still_in_sync", "", Answer.PASS, "every criterion of `sync` holds")
+    named = ", ".join(dict.fromkeys(f"{c.name} ({c.pair})" if c.pair else c.name for c in bad))
+    return Criterion(
+        "still_in_sync",
+        "",
+        sync.answer,
+        f"stage `sync` is {sync.answer.value}: {named}",
+        "figwatch gate check --stage sync",
+    )
+
+
+def _traffic(
+    stage: str, facts: TrafficFacts, criteria: TrafficCriteria, now_us: int
+) -> Sequence[Criterion]:
+    rows = (
+        ("latency", facts.in_time, facts.baseline_in_time, criteria.latency_share,
+         criteria.latency_margin),
+        ("errors", facts.without_error, facts.baseline_without_error,
+         1 - criteria.error_share_max, criteria.error_margin),
+    )  # fmt: skip
+    results = []
+    for name, fact, old, share, margin in rows:
+        compared = f"{name}_against_monolith"
+        if fact is None:
+            setting = f"gates.{stage}.traffic"
+            results.append(not_configured(name, "requests at the façade", setting))
+            results.append(not_configured(compared, "requests at the façade", setting))
+            continue
+        goal = criteria.goal(share, margin)
+        results.append(share_shown(name, fact, goal, now_us))
+        if old is None:
+            fix = f"`figwatch baseline --stage {stage}`, while the monolith answers"
+            results.append(
+                Criterion(compared, "", Answer.INCONCLUSIVE, "there is no baseline", fix)
+            )
+        else:
+            results.append(not_worse(compared, old, fact, goal, now_us))
+    return results
+
+
+def _same_answers(shadow: Share | None, criteria: TrafficCriteria, now_us: int) -> Criterion:
+    """Both systems answer the same request alike."""
+    if shadow is None:
+        return Criterion(
+            "shadow_reads",
+            "",
+            Answer.INCONCLUSIVE,
+            "no request was sent to both systems",
+            "figwatch shadow",
+        )
+    goal = replace(
+        criteria.goal(1 - criteria.mismatch_share_max), age_max_us=criteria.shadow_age_max_us
+    )
+    result = share_shown("shadow_reads", shadow, goal, now_us)
+    if result.wait_seconds:
+        # Shadow reads come only when somebody runs them, not at a rate.
+        text = result.missing.partition(";")[0]
+        return replace(
+            result, missing=f"{text} (figwatch shadow), within {duration(goal.age_max_us)}",
+            wait_seconds=None,
+        )  # fmt: skip
+    return result
