@@ -7,7 +7,7 @@ READY  := $(VENV)/.figwatch-ready
 PACKAGES := cli streams connectors validators demo
 SOURCES  := $(PACKAGES) tests benchmarks
 
-.PHONY: demo test lint types unit e2e bench wheel clean
+.PHONY: demo test lint types unit e2e bench docs wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "figwatch needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -39,6 +39,10 @@ e2e: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# docs/configuration.md is made of the settings' docstrings.
+docs: $(READY)
+	$(BIN)/python -m figwatch.connectors.config_schema > docs/configuration.md
 
 wheel: $(READY)
 	$(BIN)/python -m build

@@ -8,12 +8,13 @@ import typer
 from figwatch.cli.console import print_json, print_table, print_text
 from figwatch.cli.findings_command import unknown_pair
 from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
-from figwatch.cli.result_tables import instant
+from figwatch.cli.result_tables import instant, key_text
 from figwatch.validators.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
     from figwatch.connectors.config import Config, PairConfig
     from figwatch.connectors.key_history import History, Version
+    from figwatch.connectors.replay import Replayed
 
 EXPLAIN_VERSION = 1
 FINGERPRINT_CHARS = 12
@@ -122,14 +123,18 @@ def _document(
         "evidence": why.evidence,
         "since_us": why.since_us,
         "columns": list(why.columns),
-        "versions": [_version(version, sides, values=values) for version in ordered],
+        "versions": [
+            _version(version, sides, history.replayed, values=values) for version in ordered
+        ],
         "left_out": history.left_out,
         "scanned": history.scanned,
         "partial": history.partial,
     }
 
 
-def _version(version: "Version", sides: dict[int, str], *, values: bool) -> dict[str, Any]:
+def _version(
+    version: "Version", sides: dict[int, str], replayed: "Replayed", *, values: bool
+) -> dict[str, Any]:
     from figwatch.connectors.raw_values import raw_row
     from figwatch.validators.change import Change
 
@@ -149,6 +154,8 @@ def _version(version: "Version", sides: dict[int, str], *, values: bool) -> dict
     }
     if not isinstance(change, Change) and hasattr(change, "reason"):
         line["reason"] = change.reason
+    if isinstance(change, Change) and change.moved is not None:
+        line["moved"] = dict(replayed.key_names(change.pair, change.moved))
     if values:
         line["values"] = raw_row(raw)
     return line
@@ -158,7 +165,10 @@ def _print(document: dict[str, Any], *, values: bool) -> None:
     rows = []
     for line in document["versions"]:
         place = f"{line['topic']}[{line['partition']}]@{line['offset']}"
-        row = [line["side"], line["event"], instant(line["commit_us"] or 0), line["fingerprint"]]
+        event = line["event"]
+        if "moved" in line:
+            event += f" ({'to' if event == 'delete' else 'from'} {key_text(line['moved'])})"
+        row = [line["side"], event, instant(line["commit_us"] or 0), line["fingerprint"]]
         rows.append([*row, place, *([json.dumps(line["values"], default=str)] if values else [])])
     columns = ["side", "event", "committed", "fingerprint", "record"]
     key = ", ".join(f"{name}={value}" for name, value in document["key"].items())

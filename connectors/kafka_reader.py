@@ -18,7 +18,8 @@ from figwatch.validators.errors import FigwatchError
 GROUP = "figwatch-reader"
 """Named by the client library's demand; nothing is ever joined or committed."""
 BATCH_RECORDS = 1000
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.05
+"""A batch is handed over when it is full, or after this time."""
 
 
 def read_spans(

@@ -162,7 +162,8 @@ class _Search:
                     self._target_beat_us = max(self._target_beat_us, record.commit_us)
             elif self._concerns(record):
                 self._kept[_where3(raw)] = raw
-                self._versions.append(Version(record, raw))
+                if not isinstance(record, Change) or record.key == self._key:
+                    self._versions.append(Version(record, raw))
             elif isinstance(record, Change) and self._ends_snapshot(where, record):
                 self._kept[_where3(raw)] = raw
         over = len(self._versions) - self._config.limits.explain_versions_max

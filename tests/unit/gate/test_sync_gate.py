@@ -1,0 +1,229 @@
+"""The gate of stage sync, criterion by criterion: each case has a twin that must not pass."""
+
+import dataclasses
+
+import pytest
+
+from figwatch.validators.convergence import Quantiles
+from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
+from figwatch.validators.overview import Overview, overview
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+
+NOW_US = 1_800_000_000_000_000
+FRESH_US = 15_000_000
+CRITERIA = SyncCriteria(pairs=("stock",))
+
+
+def pair(**changes) -> PairSummary:
+    """A pair in sync, changed as the case wants it."""
+    facts = {
+        "keys": {"consistent": 500, "in_flight": 2},
+        "unknown": {},
+        "open_findings": {},
+        "findings_total": {},
+        "convergence": Quantiles(count=1000, within=1000, buckets={}),
+        "unshown": 0,
+        "oldest_unshown_us": 0,
+        "capture": {},
+        "changes": {},
+        "duplicates": {},
+        "source_watermark_us": NOW_US,
+        "target_watermark_us": NOW_US,
+        "verified_through_us": NOW_US - 1_000_000,
+        "transient": 0,
+        "alarms": {},
+    }
+    return PairSummary(**(facts | changes))
+
+
+def summary(partition=0, as_of_us=NOW_US, streams=(), **pairs) -> Summary:
+    return Summary(partition, as_of_us, "worker", {}, 0, pairs, list(streams))
+
+
+def view(*summaries, partitions=1, now_us=NOW_US, unreadable=0) -> Overview:
+    known = {one.partition: one for one in summaries}
+    return overview(known, partitions, now_us, FRESH_US, unreadable)
+
+
+def answers(seen: Overview, criteria: SyncCriteria = CRITERIA) -> dict[str, Answer]:
+    return {one.name: one.answer for one in sync_gate(seen, criteria).criteria}
+
+
+def test_a_migration_in_sync_passes_and_says_what_was_not_checked():
+    result = sync_gate(view(summary(stock=pair())), CRITERIA)
+    assert {Answer.PASS} == {one.answer for one in result.criteria}
+    assert Answer.PASS == result.answer
+    assert "sweep" in result.not_checked[0]
+
+
+GAP = StreamSummary("mono.t", 0, 9, NOW_US, gap_reason="gap", gap_offset=4)
+
+
+@pytest.mark.parametrize(
+    ("seen", "criterion", "answer"),
+    [
+        pytest.param(
+            view(summary(stock=pair(keys={"consistent": 9, "divergent": 1}))),
+            "none_divergent",
+            Answer.FAIL,
+            id="one divergent key fails",
+        ),
+        pytest.param(
+            view(summary(stock=pair(open_findings={"stale": 1}))),
+            "none_divergent",
+            Answer.FAIL,
+            id="so does an open finding whose key is counted otherwise",
+        ),
+        pytest.param(
+            view(summary(stock=pair(keys={"consistent": 9, "unknown": 1}, unknown={"gap": 1}))),
+            "none_unknown",
+            Answer.INCONCLUSIVE,
+            id="an unknown key is neither equal nor different",
+        ),
+        pytest.param(
+            view(summary(stock=pair(keys={"consistent": 9, "overdue": 1}))),
+            "few_overdue",
+            Answer.INCONCLUSIVE,
+            id="an overdue key may still arrive",
+        ),
+        pytest.param(
+            view(summary(stock=pair(keys={}))),
+            "compared",
+            Answer.INCONCLUSIVE,
+            id="no key at all: nothing was verified",
+        ),
+        pytest.param(
+            view(summary(other=pair())),
+            "compared",
+            Answer.INCONCLUSIVE,
+            id="a pair of the configuration without evidence is not passed over",
+        ),
+        pytest.param(
+            view(summary(stock=pair(verified_through_us=NOW_US - 61_000_000))),
+            "verified_through",
+            Answer.INCONCLUSIVE,
+            id="judged only up to a minute ago",
+        ),
+        pytest.param(
+            view(summary(stock=pair(verified_through_us=0))),
+            "verified_through",
+            Answer.INCONCLUSIVE,
+            id="nothing verified yet",
+        ),
+        pytest.param(
+            view(summary(stock=pair(demoted=True))),
+            "fence_trusted",
+            Answer.INCONCLUSIVE,
+            id="a replicator that commits too early proves nothing",
+        ),
+        pytest.param(
+            view(summary(streams=[GAP], stock=pair())),
+            "coverage",
+            Answer.INCONCLUSIVE,
+            id="a gap may hide keys that were never seen",
+        ),
+        pytest.param(
+            view(summary(stock=pair()), partitions=2),
+            "fresh_summaries",
+            Answer.INCONCLUSIVE,
+            id="a partition that never reported",
+        ),
+        pytest.param(
+            view(summary(stock=pair(), as_of_us=NOW_US - FRESH_US - 1)),
+            "fresh_summaries",
+            Answer.INCONCLUSIVE,
+            id="a partition whose worker has stopped",
+        ),
+        pytest.param(
+            view(summary(stock=pair()), unreadable=1),
+            "fresh_summaries",
+            Answer.INCONCLUSIVE,
+            id="a summary of another version",
+        ),
+        pytest.param(view(), "fresh_summaries", Answer.INCONCLUSIVE, id="no worker at all"),
+    ],
+)
+def test_what_is_not_shown_does_not_pass(seen, criterion, answer):
+    assert answer == answers(seen)[criterion]
+    assert answer == sync_gate(seen, CRITERIA).answer
+
+
+@pytest.mark.parametrize(
+    ("within", "count", "unshown", "answer"),
+    [
+        pytest.param(1000, 1000, 0, Answer.PASS, id="all in time"),
+        pytest.param(300, 300, 0, Answer.PASS, id="just enough"),
+        pytest.param(299, 299, 0, Answer.INCONCLUSIVE, id="too small a sample, though shown"),
+        pytest.param(299, 300, 0, Answer.INCONCLUSIVE, id="99.67 % seen, 99 % not shown"),
+        pytest.param(10, 20, 0, Answer.INCONCLUSIVE, id="too small a sample to fail on"),
+        pytest.param(950, 1000, 0, Answer.FAIL, id="95 % cannot be 99 %"),
+        pytest.param(1000, 1000, 100, Answer.FAIL, id="lost changes count against it"),
+    ],
+)
+def test_convergence_is_shown_by_the_exact_bound(within, count, unshown, answer):
+    seen = view(
+        summary(
+            stock=pair(
+                convergence=Quantiles(count=count, within=within, buckets={}),
+                unshown=unshown,
+            )
+        )
+    )
+    result = sync_gate(seen, CRITERIA)
+    criterion = next(one for one in result.criteria if one.name == "convergence")
+    assert (answer, answer) == (criterion.answer, result.answer)
+    assert (answer is Answer.PASS) == (not criterion.missing)
+
+
+def test_the_changes_that_are_missing_are_named():
+    seen = view(summary(stock=pair(convergence=Quantiles(count=299, within=299, buckets={}))))
+    result = sync_gate(seen, CRITERIA)
+    assert ["1 more changes"] == [c.missing for c in result.criteria if c.name == "convergence"]
+
+
+def test_fail_outweighs_inconclusive():
+    seen = view(summary(stock=pair(keys={"divergent": 1, "unknown": 1})), partitions=2)
+    assert Answer.FAIL == sync_gate(seen, CRITERIA).answer
+
+
+def test_every_pair_is_asked():
+    criteria = dataclasses.replace(CRITERIA, pairs=("stock", "items"))
+    seen = view(summary(stock=pair(), items=pair(keys={"consistent": 1, "divergent": 1})))
+    assert [("items", Answer.FAIL)] == [
+        (one.pair, one.answer)
+        for one in sync_gate(seen, criteria).criteria
+        if one.answer is not Answer.PASS
+    ]
+
+
+def test_a_sweep_that_is_demanded_is_never_taken_for_granted():
+    criteria = dataclasses.replace(CRITERIA, sweep_required=True)
+    result = sync_gate(view(summary(stock=pair())), criteria)
+    assert Answer.INCONCLUSIVE == result.answer
+    assert () == result.not_checked
+
+
+def test_one_bad_partition_of_many_is_seen_in_the_merge():
+    good, bad = pair(), pair(keys={"consistent": 1, "divergent": 1})
+    seen = view(summary(0, stock=good), summary(1, stock=bad), partitions=2)
+    assert Answer.FAIL == sync_gate(seen, CRITERIA).answer
+    twin = view(summary(0, stock=good), summary(1, stock=pair()), partitions=2)
+    assert Answer.PASS == sync_gate(twin, CRITERIA).answer
+
+
+def test_the_thresholds_are_the_configurations():
+    overdue = view(summary(stock=pair(keys={"consistent": 99, "overdue": 1})))
+    lenient = dataclasses.replace(CRITERIA, overdue_share_max=0.01)
+    assert Answer.PASS == sync_gate(overdue, lenient).answer
+    assert Answer.INCONCLUSIVE == sync_gate(overdue, CRITERIA).answer
+
+
+def test_a_reason_for_incompleteness_names_the_partitions():
+    seen = view(summary(0, stock=pair()), summary(2, as_of_us=0, stock=pair()), partitions=3)
+    assert (
+        "no summary of partition 1, an old summary of partition 2 (of 3 partitions)" == seen.reason
+    )
+
+
+def test_a_summary_from_a_clock_ahead_of_ours_is_fresh():
+    assert view(summary(stock=pair(), as_of_us=NOW_US + 3_000_000)).complete
