@@ -8,12 +8,14 @@ import argparse
 import io
 import json
 import time
+from typing import Any
 
 import fastavro
 
 from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.avro import Registered
 from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.debezium.framing import SchemaRef
 from figwatch.validators.change import Change
 
 TS = 1_700_000_000_123_456
@@ -29,9 +31,10 @@ SCHEMAS = {
 }  # fmt: skip
 
 
-def config():
-    typed = {"unit_price": {"type": "decimal(2)", "source_encoding": "base64"}}
-    typed |= {c: {"type": "timestamp", "source_encoding": "us"} for c in ("created_at", "updated_at")}
+def config() -> Config:
+    typed: dict[str, Any] = {"unit_price": {"type": "decimal(2)", "source_encoding": "base64"}}
+    stamp = {"type": "timestamp", "source_encoding": "us"}
+    typed |= {"created_at": stamp, "updated_at": stamp}
     return Config.model_validate({
         "migration": "bench", "kafka": {"bootstrap_servers": "x:1"}, "authority": "monolith",
         "sides": {"monolith": {"topic_prefix": "mono"}, "service": {"topic_prefix": "inv"}},
@@ -40,7 +43,7 @@ def config():
     })  # fmt: skip
 
 
-def row(n):
+def row(n: int) -> dict[str, Any]:
     return {
         "item_id": n, "sku": f"SKU-{n:08}", "name": f"Widget number {n}", "category": "hardware",
         "status": "active", "location": f"A-{n % 100:02}-{n % 10}", "supplier": "ACME Corp",
@@ -49,7 +52,7 @@ def row(n):
     }  # fmt: skip
 
 
-def envelope(n):
+def envelope(n: int) -> dict[str, Any]:
     return {
         "before": None, "after": row(n),
         "source": {
@@ -64,11 +67,11 @@ def envelope(n):
     }  # fmt: skip
 
 
-def compact(value):
+def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def connect_schema():
+def connect_schema() -> dict[str, Any]:
     fields = [{"type": "int64", "optional": False, "field": "item_id"}]
     fields += [SCHEMAS.get(kind, {"type": kind}) | {"optional": True, "field": c}
                for c, kind in COLUMNS.items()]  # fmt: skip
@@ -78,7 +81,7 @@ def connect_schema():
         {"type": "string", "field": "op"}]}  # fmt: skip
 
 
-def avro_schema():
+def avro_schema() -> dict[str, Any]:
     kinds = {"string": "string", "int32": "int", "int64": "long",
              "stamp": {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"},
              "decimal": {"type": "bytes", "connect.name": SCHEMAS["decimal"]["name"],
@@ -103,11 +106,11 @@ KEY_SCHEMA = {"type": "record", "name": "Key", "fields": [{"name": "item_id", "t
 
 
 class Shelf:
-    def schema(self, ref):
+    def schema(self, ref: SchemaRef) -> Registered:
         return Registered(compact([KEY_SCHEMA, avro_schema()][int(ref.value) - 1]).decode())
 
 
-def records(form, count):
+def records(form: str, count: int) -> tuple[list[bytes], list[bytes]]:
     keys = [compact({"item_id": n}) for n in range(count)]
     if form == "json":
         return keys, [compact(envelope(n)) for n in range(count)]
@@ -120,13 +123,13 @@ def records(form, count):
     )
 
 
-def avro(n):
+def avro(n: int) -> dict[str, Any]:
     value = envelope(n)
     value["after"]["unit_price"] = b"\x00\x96"
     return value
 
 
-def binary(schema, value, cache={}):  # noqa: B006  # parsed once
+def binary(schema: Any, value: Any, cache: dict[str, Any] = {}) -> bytes:  # noqa: B006  # parsed once
     key = schema["name"]
     parsed = cache.setdefault(key, fastavro.parse_schema(schema))
     out = io.BytesIO()
@@ -134,11 +137,11 @@ def binary(schema, value, cache={}):  # noqa: B006  # parsed once
     return out.getvalue()
 
 
-def measure(form, count):
+def measure(form: str, count: int) -> tuple[bytes | None, float, float]:
     keys, values = records(form, count)
     decode = Decoder(config(), {"monolith": Shelf()}).for_topic("mono.public.inventory")
     headers = [("__debezium.context.taskId", b"0"), ("__debezium.context.connectorName", b"m")]
-    last = None
+    last: Any = None
     for n in range(200):
         (last,) = decode(0, n, TS, headers, keys[n], values[n])
     best = float("inf")
@@ -151,7 +154,7 @@ def measure(form, count):
     return last.fingerprint, count / best, sum(map(len, values)) / count
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=20_000)
     count = parser.parse_args().records

@@ -213,8 +213,9 @@ def _inline(agreement: Agreement, side: Side, wire: Wire | None, text_limit: int
     for unit, needed, factor in ((Encoding.US, 6, 1), (Encoding.MS, 3, 1_000)):
         if stamp and encoding is unit and digits >= needed:
             # years 1583 to 5138: no sentinel, no question of calendars
+            multiply = f" * {factor}" if factor > 1 else ""
             low, high = (s * 1_000_000 // factor for s in (-12_212_553_600, 100_000_000_000))
-            found.append(f"v.__class__ is int and {low} < v < {high}: a{{i}} = v * {factor}")
+            found.append(f"v.__class__ is int and {low} < v < {high}: a{{i}} = v{multiply}")
     if kind.base is Base.DATE and seen.base is Base.DATE and encoding is Encoding.DAYS:
         found.append(f"v.__class__ is int and {times.GREGORIAN_DAYS} <= v < 100000000: a{{i}} = v")
     return found
@@ -264,31 +265,28 @@ def compile_row(
         slow += [f"    a{i}, s{i} = d{i}({_raw(agreement.rule, side, fields)}, flags)"]
     numbers = range(len(agreements))
     row = "".join(f"a{i}, " for i in numbers)
-    sketch = ", ".join(f"s{i}" for i in numbers)
     end = [
         f"    h = xxh128(enc(({row})))",
-        f"    k = pack({sketch})",
+        f"    k = pack({', '.join(f's{i}' for i in numbers)})",
         "    if special:",
         "        f, u, c = completed(h, special)",
         "        special.clear()",
         "        return f, k, u, c",
         "    return h, k, (), ()",
     ]
-    _define(scope, "slow_row", ["def slow_row(r, flags):", *slow, *end])
-    _define(scope, "row", ["def row(r, flags):", *quick, *end])
-    row_quick, row_slow = scope["row"], scope["slow_row"]
-
-    def guarded(record: Any, flags: int) -> Fingerprinted:
-        try:
-            return row_quick(record, flags)  # type: ignore[no-any-return]
-        except OverflowError:  # an integer beyond 64 bits
-            special.clear()
-            return row_slow(record, flags)  # type: ignore[no-any-return]
-        except ValueError:
-            special.clear()
-            raise
-
-    return guarded
+    guard = [
+        "  except OverflowError:",  # an integer beyond 64 bits
+        "    special.clear()",
+        "    return slow_row(r, flags)",
+        "  except ValueError:",
+        "    special.clear()",
+        "    raise",
+    ]
+    _define(scope, "slow_row", ["def slow_row(r, flags):", "  try:", *slow, *end, *guard[-3:]])
+    row_of: RowFunction = _define(
+        scope, "row", ["def row(r, flags):", "  try:", *quick, *end, *guard]
+    )
+    return row_of
 
 
 def _raw(rule: ColumnRule, side: Side, fields: Mapping[str, int]) -> str:
@@ -373,21 +371,13 @@ def compile_key(
             lines += [f"    {'elif' if number else 'if'} {test}: {assign}"]
         lines.append(f"    else: a{i} = c{i}(v)" if inline else f"    a{i} = c{i}(v)")
     atoms = ", ".join(f"a{i}" for i in range(len(agreements)))
-    _define(scope, "key", ["def key(r):", *lines, f"    return enc([{atoms}])"])
-    quick = scope["key"]
-    cells = [(scope[f"c{i}"], a.rule.columns(side)) for i, a in enumerate(agreements)]
-
-    def guarded(record: Any) -> bytes:
-        try:
-            return quick(record)  # type: ignore[no-any-return]
-        except OverflowError:
-            atoms = []
-            for convert, columns in cells:
-                raws = [getattr(record, f"f{fields[column]}") for column in columns]
-                atoms.append(convert(raws if len(raws) > 1 else raws[0]))
-            return canonical.encode(atoms)
-
-    return guarded
+    raws = ", ".join(_raw(agreement.rule, side, fields) for agreement in agreements)
+    cells = [scope[f"c{i}"] for i in range(len(agreements))]
+    scope["slow"] = lambda raws: canonical.encode([c(v) for c, v in zip(cells, raws, strict=True)])
+    guard = ["  except OverflowError:", f"    return slow([{raws}])"]
+    lines = ["def key(r):", "  try:", *lines, f"    return enc([{atoms}])", *guard]
+    key_of: KeyFunction = _define(scope, "key", lines)
+    return key_of
 
 
 def _key_cell(atom_of: AtomOf, kind: Kind) -> Callable[[Any], Atom]:
@@ -400,9 +390,10 @@ def _key_cell(atom_of: AtomOf, kind: Kind) -> Callable[[Any], Atom]:
     return convert
 
 
-def _define(scope: dict[str, Any], name: str, lines: list[str]) -> None:
+def _define(scope: dict[str, Any], name: str, lines: list[str]) -> Any:
     # The text is made of column numbers only: no name of the user's is in it.
     exec(compile("\n".join(lines), f"<figwatch {name}>", "exec"), scope)  # noqa: S102
+    return scope[name]
 
 
 __all__ = [

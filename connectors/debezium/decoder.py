@@ -96,7 +96,7 @@ class Decoder:
             return route.decode
         return self._others.get(topic, self._elsewhere)
 
-    def decode(  # noqa: PLR0917  # called a million times: positional
+    def decode(  # called a million times: positional
         self,
         topic: str,
         partition: int,

@@ -4,9 +4,8 @@
 plan's function for each pair.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,12 +18,12 @@ from figwatch.connectors.debezium.schema import BadSchemaError
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_values import Wire
 
+_BRACE = ord("{")
 SCHEMAS_MAX = 256
 """Schemas of one topic that are kept compiled; beyond it all are compiled anew when seen."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(NamedTuple):
     """The raw columns of a record key and the plan that reads them."""
 
     plan: KeyPlan
@@ -73,9 +72,9 @@ class KeyReader:
             MalformedError: it cannot be read.
             RegistryUnavailable: its schema cannot be had now.
         """
-        if key is None or not key:
+        if not key:
             return None
-        if key[:1] == b"{":
+        if key[0] == _BRACE:
             plan, data = self._plain, key
             if key.startswith(self._prefix):
                 plan, data = self._prefix_plan, key[len(self._prefix) : -1]

@@ -26,7 +26,7 @@ from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_values import Wire, json_text
 from figwatch.validators.change import Op
 
-_OPS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
+_UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
 IDENTITY_LOOKS = 50
 """First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
@@ -35,7 +35,7 @@ IDENTITY_LOOKS = 50
 class Route:
     """Decodes the records of one topic for every pair that it feeds."""
 
-    def __init__(  # noqa: PLR0917  # made in one place, the decoder
+    def __init__(  # made in one place, the decoder
         self,
         topic: str,
         feeds: Sequence[Feed],
@@ -63,7 +63,7 @@ class Route:
         self._prefix_plan = self._plain
         self._keys.reset()
 
-    def decode(  # noqa: PLR0917  # called a million times: positional
+    def decode(  # called a million times: positional
         self,
         partition: int,
         offset: int,
@@ -81,22 +81,21 @@ class Route:
         try:
             if value is None:
                 return self._rows.tombstone(where, headers, key)
-            if value[:1] == b"{" and len(value) <= RECORD_BYTES_MAX and not self._looks:
+            if not self._looks and value[:1] == b"{" and len(value) <= RECORD_BYTES_MAX:
+                plan, payload = self._plain, value
                 if value.startswith(self._prefix):
                     plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
-                else:
-                    plan, payload = self._plain, value
                 try:
                     event = plan.json.decode(payload)
                 except _UNREADABLE:
-                    event = None
-                if event is not None and event.source is not None:
-                    if event.op == "d":
-                        found = self._rows.quick_delete(where, headers, key, event, plan)
-                        if found is not None:
-                            return found
-                    elif event.op in _OPS and event.after:
-                        return self._rows.upsert(where, headers, key, _OPS[event.op], event, plan)
+                    return self._any_shape(where, headers, key, value)
+                op = _UPSERTS.get(event.op) if event.op.__class__ is str else None
+                if op is not None and event.after and event.source is not None:
+                    return self._rows.upsert(where, headers, key, op, event, plan)
+                if event.op == "d" and event.source is not None:
+                    found = self._rows.quick_delete(where, headers, key, event, plan)
+                    if found is not None:
+                        return found
             return self._any_shape(where, headers, key, value)
         except MalformedError as error:
             return self._rows.malformed(where, headers, key, error.reason, str(error))
@@ -163,7 +162,7 @@ class Route:
             self._rows.note_identity(event.before, event.after or {})
         elif self._looks:
             self._looks -= 1
-        return self._rows.upsert(where, headers, key, _OPS[event.op], row, plan)
+        return self._rows.upsert(where, headers, key, _UPSERTS[event.op], row, plan)
 
     def _plan(self, document: Document, event: Event) -> RowPlan:
         schema = document.schema

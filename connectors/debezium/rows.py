@@ -28,6 +28,10 @@ Where = tuple[str, int, int, int]
 """Topic, partition, offset, append time in microseconds."""
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 _NO_SOURCE = Source()
+_UNSET = msgspec.UNSET
+# looking a member up in its enum costs more than the comparison
+_CREATE, _UPDATE, _READ, _LOG = Op.CREATE, Op.UPDATE, Op.READ, Snapshot.NONE
+_SILENT = canonical.SILENT
 PARTITIONS_MAX = 100_000
 
 
@@ -51,7 +55,7 @@ class RowWriter:
         self._full_identity = False
         self._last_delete: dict[int, bytes | None] = {}
 
-    def upsert(  # noqa: C901, PLR0917  # the hot path: in one piece
+    def upsert(  # the hot path: in one piece
         self, where: Where, headers: Headers, key: bytes | None, op: Op, event: Any, plan: RowPlan
     ) -> Decoded:
         """Changes of an event with a row after it."""
@@ -63,29 +67,24 @@ class RowWriter:
         position = (lsn, 1) if lsn.__class__ is int else sources.position(source, op)
         if tx.__class__ is not int:
             tx = sources.transaction_of(source, event.transaction)
-        snapshot, flags = Snapshot.NONE, 0
-        if op is Op.UPDATE:
-            flags = canonical.SILENT
-        if source.snapshot != "false" or op is Op.READ:
+        snapshot, flags = _LOG, _SILENT if op is _UPDATE else 0
+        if source.snapshot != "false" or op is _READ:
             snapshot = sources.snapshot_of(source, op)
-            if snapshot is not Snapshot.NONE:
+            if snapshot is not _LOG:
                 flags |= canonical.OLD
         key_row = self._keys.read(key, headers)
-        old = self._moved(headers, OLD_KEY, key_row) if headers and op is Op.CREATE else None
+        old = self._moved(headers, OLD_KEY, key_row) if headers and op is _CREATE else None
         if old is not None:
-            flags |= canonical.SILENT
+            flags |= _SILENT
         row = event.after
+        topic, partition, offset, append_us = where
         found: list[Change | Malformed] = []
         for index, feed in enumerate(plan.feeds):
             row_key: bytes | None = None
             try:
                 row_key = self._key(index, feed, key_row, row)
                 if feed.passes is not None and not feed.passes(row):
-                    if op is not Op.UPDATE:
-                        self._ignored[Ignored.FILTERED] += 1
-                        continue
-                    gone = (Op.DELETE, None, b"", commit_us, position, tx, *where, snapshot)
-                    found.append(Change(feed.pair, feed.side, row_key, *gone))
+                    self._outside(found, feed, op, row_key, commit_us, position, tx, where)
                     continue
                 fingerprint, sketch, unknown, carried = feed.fingerprint(row, flags)
                 moved = None if old is None else old.bytes_of(index)
@@ -103,7 +102,10 @@ class RowWriter:
                     commit_us,
                     position,
                     tx,
-                    *where,
+                    topic,
+                    partition,
+                    offset,
+                    append_us,
                     snapshot,
                     unknown,
                     carried,
@@ -111,6 +113,24 @@ class RowWriter:
                 )
             )
         return found
+
+    def _outside(  # of the filter; the arguments of a Change
+        self,
+        found: list[Change | Malformed],
+        feed: FeedPlan,
+        op: Op,
+        key: bytes,
+        commit_us: int,
+        position: tuple[int, ...] | None,
+        tx: int | None,
+        where: Where,
+    ) -> None:
+        """A row that takes no part: an updated one may have done so before, and is gone now."""
+        if op is not Op.UPDATE:
+            self._ignored[Ignored.FILTERED] += 1
+            return
+        gone = (Op.DELETE, None, b"", commit_us, position, tx, *where)
+        found.append(Change(feed.pair, feed.side, key, *gone))
 
     def quick_delete(
         self, where: Where, headers: Headers, key: bytes | None, event: Any, plan: RowPlan
@@ -121,7 +141,7 @@ class RowWriter:
             return None
         return self.delete(where, headers, key, event, plan, None)
 
-    def delete(  # noqa: PLR0917  # called from the hot path: positional
+    def delete(  # called from the hot path: positional
         self,
         where: Where,
         headers: Headers,
@@ -248,14 +268,14 @@ class RowWriter:
         """
         if key_row is None:
             return _from_row(feed, row)
-        raw = key_row.raw(index)
+        key_of, raw_of = key_row.plan.feeds[index]
+        raw, row_raw = raw_of(key_row.row), feed.raw_key(row)
+        if raw == row_raw and raw is not _UNSET:
+            return key_of(key_row.row)
         if _lacks(raw):
             return _from_row(feed, row)
-        found = key_row.bytes_of(index)
-        row_raw = feed.raw_key(row)
-        if raw == row_raw or _lacks(row_raw):
-            return found
-        if feed.key(row) != found:
+        found = key_of(key_row.row)
+        if not _lacks(row_raw) and feed.key(row) != found:
             raise MalformedError(Reason.KEY_MISMATCH, "key and row name different rows")
         return found
 

@@ -74,7 +74,7 @@ def event_of(  # noqa: PLR0911  # one return for each shape
         return _outbox(document, headers)
     if not isinstance(document, dict):
         raise UnknownShapeError("the value is no JSON object")
-    if document.get("op") in OPS and _ENVELOPE_FIELDS & document.keys():
+    if _op(document.get("op")) and _ENVELOPE_FIELDS & document.keys():
         return _envelope(document)
     if document.get("op") == "m":
         return Ignored.MESSAGE
@@ -82,9 +82,13 @@ def event_of(  # noqa: PLR0911  # one return for each shape
         return _cloud_event(document)
     if "ddl" in document or "tableChanges" in document or "historyRecord" in document:
         return Ignored.SCHEMA_CHANGE
-    if document.get("status") in {"BEGIN", "END"} and "id" in document and "ts_ms" in document:
+    if document.get("status") in ("BEGIN", "END") and "id" in document and "ts_ms" in document:
         return Ignored.TRANSACTION
     return _flattened(document, headers)
+
+
+def _op(value: Any) -> bool:
+    return isinstance(value, str) and value in OPS
 
 
 def _envelope(document: dict[str, Any]) -> Event | Ignored:
@@ -122,7 +126,7 @@ def _cloud_event(document: dict[str, Any]) -> Event | Ignored:
     if isinstance(data, dict) and "payload" in data and set(data) <= {"schema", "payload"}:
         data, schema = data["payload"], data.get("schema")
     op = document.get("iodebeziumop")
-    if not isinstance(data, dict) or op not in OPS:
+    if not isinstance(data, dict) or not _op(op):
         raise UnknownShapeError("a CloudEvent without iodebeziumop, or whose data is no object")
     if op == "m":
         return Ignored.MESSAGE
@@ -138,7 +142,7 @@ def _cloud_event(document: dict[str, Any]) -> Event | Ignored:
     transaction = {"id": document.get("iodebeziumtxid")}
     enveloped = bool({"before", "after"} & data.keys())
     return Event(
-        op,
+        str(op),
         _mapping(data.get("after")) if enveloped else data,
         _mapping(data.get("before")) if enveloped else None,
         source_of(block),
@@ -191,12 +195,12 @@ def _flattened(document: dict[str, Any], headers: Headers) -> Event:
         field: next((known[name] for name in names if name in known), None)
         for field, names in _ADDED.items()
     }
-    op = added["op"] if added["op"] in OPS else "u"
-    if added["deleted"] in {True, "true"}:
+    op = added["op"] if _op(added["op"]) else "u"
+    if added["deleted"] is True or added["deleted"] == "true":
         op = "d"
     transaction = {"id": added["transaction"]}
     return Event(
-        op,
+        str(op),
         None if op == "d" else document,
         document if op == "d" else None,
         source_of(added),

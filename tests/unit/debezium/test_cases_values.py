@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from figwatch.connectors.debezium.avro import Registered
+from figwatch.connectors.debezium.avro import Registered, UnknownSchemaError
 from figwatch.validators.change import Change
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.forms import GROUPS, NOTHING
@@ -34,6 +34,8 @@ class Shelf:
         return (len(self.schemas)).to_bytes(4, "big")
 
     def schema(self, ref):
+        if not (ref.value.isdigit() and 1 <= int(ref.value) <= len(self.schemas)):
+            raise UnknownSchemaError("no such schema")
         return Registered(self.schemas[int(ref.value) - 1])
 
 
