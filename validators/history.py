@@ -163,9 +163,9 @@ def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
 
 def _later(track: Track, truncate: Truncate) -> bool:
     """Whether the key's last event is later than the truncate (it may share its transaction)."""
-    if track.seen_us != truncate.commit_us or not track.position or not truncate.position:
+    if track.position is None or truncate.position is None:
         return track.seen_us > truncate.commit_us
-    return track.position > truncate.position
+    return track.position > truncate.position or track.commit_us > truncate.commit_us
 
 
 def move_in(state: KeyState, moved: Moved) -> bool:

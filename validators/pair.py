@@ -119,8 +119,15 @@ class Pair:
             return False
         if not self.rules.readings:
             return self.watermarks[Side.SOURCE] > touched_us + self.rules.clocks_us
-        streams = self._streams_of(source)
+        streams = self._where_to_look(source)
         return bool(streams) and all(self._covered(index, target) for index in streams)
+
+    def _where_to_look(self, source: Source | None) -> list[int]:
+        """Source partitions from which the target's value may come: those of the key, and every
+        other that is read: partitions added before figwatch began are told by nothing but an event.
+        """
+        streams = self._streams_of(source)
+        return streams and streams + [i for i in self._sources if self._all[i].asked]
 
     def _streams_of(self, source: Source | None) -> list[int]:
         """Source partitions in which events of this key may stand: its own, or all of them for a

@@ -69,6 +69,8 @@ class Stream:
         """Answer time of the last reading whose committed offset was below the one before."""
         self.covered_us = -1
         """Latest request time of a reading up to whose end offset everything is applied."""
+        self.asked = False
+        """A reading of this partition was taken."""
         self._waiting: deque[Reading] = deque()
         self._covered: list[Reading] = []
         self._answers: list[int] = []
@@ -146,6 +148,7 @@ class Stream:
         self._wait(reading)
 
     def _wait(self, reading: Reading) -> None:
+        self.asked = True
         if len(self._waiting) >= MAX_READINGS:
             self._waiting = deque(list(self._waiting)[1::2])
         self._waiting.append(reading)

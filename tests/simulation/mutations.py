@@ -57,12 +57,12 @@ def judged_inside_the_targets_transaction(monkeypatch):
 
 @_mutation
 def one_partition_is_enough(monkeypatch):
-    def streams_of(self, source):
+    def where_to_look(self, source):
         if source is not None and source.track.stream >= 0:
             return [source.track.stream]
         return self._sources[:1]
 
-    monkeypatch.setattr(pair.Pair, "_streams_of", streams_of)
+    monkeypatch.setattr(pair.Pair, "_where_to_look", where_to_look)
 
 
 # -- F: the replicator is done -------------------------------------------------------------------

@@ -51,6 +51,12 @@ def test_a_key_is_not_extra_before_every_source_partition_is_heard_of():
     assert Verdict.DIVERGENT != line.verdict()
 
 
+def test_partitions_may_have_been_added_before_figwatch_began():
+    line = Timeline(partitions=2).source("A").target("A").target("B").unread(partition=1)
+    line.reading(partition=1, committed=0).reading(partition=0).wait(2_000).beat(side=1)
+    assert Verdict.IN_FLIGHT == line.verdict()
+
+
 def test_after_partitions_were_added_a_key_may_go_on_in_another_one(needs):
     def story():
         line = Timeline().source("A").target("A").topology(2).target("B")

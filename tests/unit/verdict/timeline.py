@@ -69,7 +69,9 @@ class Timeline:
             for partition in range(self.partitions):
                 self.ends[topic, partition] = self.base
                 if self.heard:
-                    self.apply(c.Mark(topic, partition, self.base, self.base, None, streaming=False))
+                    self.apply(
+                        c.Mark(topic, partition, self.base, self.base, None, streaming=False)
+                    )
 
     def new_judge(self) -> Judge:
         rules = {"fenced": True, "disorder_us": 0} | self.rules
