@@ -114,6 +114,12 @@ def _logical_reader(agreement: Agreement, side: Side, wire: Wire | None) -> Call
     return reader(kind, given)
 
 
+def written_as(agreement: Agreement, side: Side, wire: Wire | None) -> tuple[Kind, str | None]:
+    """What a side's raw value is taken for, and its encoding; for people."""
+    seen, given = _given(agreement, side, wire)
+    return seen, None if given.encoding is None else str(given.encoding)
+
+
 def _given(agreement: Agreement, side: Side, wire: Wire | None) -> tuple[Kind, Wire]:
     """What a side's raw value is, and how it is written, with the configuration's hints."""
     seen = agreement.read_kind(side, wire)
@@ -278,7 +284,7 @@ def compile_row(
         "  except OverflowError:",  # an integer beyond 64 bits
         "    special.clear()",
         "    return slow_row(r, flags)",
-        "  except ValueError:",
+        "  except BaseException:",
         "    special.clear()",
         "    raise",
     ]

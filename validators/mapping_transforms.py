@@ -31,9 +31,10 @@ def stages(rule: ColumnRule, side: Side, kind: Kind) -> tuple[Stage, ...]:
     if side is Side.SOURCE and t.factor is not None:
         found.append(functools.partial(_times, factor=Decimal(t.factor)))
     if t.trim:
-        found.append(lambda text: text.strip() if text.__class__ is str else text)
+        found.append(functools.partial(_on_text, change=str.strip))
     if t.case is not None:
-        found.append(str.lower if t.case == "lower" else str.upper)
+        change = str.lower if t.case == "lower" else str.upper
+        found.append(functools.partial(_on_text, change=change))
     if t.pad is not None:
         found.append(functools.partial(_pad, width=t.pad, fill=t.pad_with))
     zone = t.source_time_zone if side is Side.SOURCE else t.target_time_zone
@@ -87,6 +88,10 @@ def member(document: Any, path: tuple[str, ...]) -> Any:
     return document
 
 
+def _on_text(value: Any, change: Callable[[str], str]) -> Any:
+    return change(value) if value.__class__ is str else value
+
+
 def _part(text: Any, separator: str, index: int) -> str | None:
     if text.__class__ is not str:
         raise numbers.BadValueError("split acts on text")
@@ -132,6 +137,8 @@ def _to_utc(nanos: Any, zone: zoneinfo.ZoneInfo) -> Any:
     """
     if nanos.__class__ is float:
         return nanos
+    if nanos.__class__ is not int:
+        raise numbers.BadValueError("a time zone acts on timestamps: set the column's type")
     seconds = nanos // times.NS["s"]
     clamped = min(max(seconds, _SECONDS_MIN), _SECONDS_MAX)
     local = _NAIVE_EPOCH + dt.timedelta(seconds=clamped)

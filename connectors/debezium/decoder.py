@@ -26,6 +26,7 @@ from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Trunc
 from figwatch.validators.mapping import ColumnRule, PairRule
 from figwatch.validators.mapping_agreement import Agreement, Notice
 from figwatch.validators.mapping_transforms import literal
+from figwatch.validators.mapping_view import ColumnView, Rows, column_view
 
 Decoded = Sequence[Change | Truncate | Malformed | Heartbeat]
 Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
@@ -122,6 +123,25 @@ class Decoder:
         route = self._routes.get(topic)
         if route is not None:
             route.learn(headers, key, value)
+
+    def explain(self, pair: str, rows: Rows | None = None) -> tuple[ColumnView, ...]:
+        """What each column of a pair becomes on both sides, with an example row where one is
+        given (raw column values of a record without schema).
+
+        Raises:
+            KeyError: no such pair.
+        """
+        found = self._pairs[pair]
+        return tuple(
+            column_view(
+                agreement,
+                is_key=agreement in found.key,
+                wires={},
+                rows=rows or {},
+                placeholder=self._placeholder,
+            )
+            for agreement in (*found.key, *found.columns)
+        )
 
     def notices(self) -> tuple[Notice, ...]:
         """What is compared less exactly than it is stored, and why; tell each once."""

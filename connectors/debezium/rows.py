@@ -28,6 +28,8 @@ Where = tuple[str, int, int, int]
 """Topic, partition, offset, append time in microseconds."""
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 _NO_SOURCE = Source()
+_BAD = (ValueError, ArithmeticError, RecursionError)
+"""What a value may raise on its way to its canonical form."""
 _UNSET = msgspec.UNSET
 # looking a member up in its enum costs more than the comparison
 _CREATE, _UPDATE, _READ, _LOG = Op.CREATE, Op.UPDATE, Op.READ, Snapshot.NONE
@@ -88,7 +90,7 @@ class RowWriter:
                     continue
                 fingerprint, sketch, unknown, carried = feed.fingerprint(row, flags)
                 moved = None if old is None else old.bytes_of(index)
-            except ValueError as error:
+            except _BAD as error:
                 found.append(_malformed(feed, row_key, where, error))
                 continue
             found.append(
@@ -167,7 +169,7 @@ class RowWriter:
             try:
                 row_key = self._deleted_key(index, feed, key_row, before, plan)
                 moved = None if new is None else new.bytes_of(index)
-            except ValueError as error:
+            except _BAD as error:
                 found.append(_malformed(feed, row_key, where, error))
                 continue
             gone = (Op.DELETE, None, b"", commit_us, position, tx, *where, snapshot, (), (), moved)
@@ -200,7 +202,7 @@ class RowWriter:
                     continue
                 found.append(_malformed(feed, None, where, error))
                 continue
-            except ValueError as error:
+            except _BAD as error:
                 found.append(_malformed(feed, None, where, error))
                 continue
             rest = (where[3], None, None, *where, Snapshot.NONE, (), (), moved)
@@ -227,7 +229,7 @@ class RowWriter:
         for index, feed in enumerate(self._feeds):
             row_key = None
             if key_row is not None:
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(*_BAD):
                     row_key = key_row.bytes_of(index)
             found.append(Malformed(feed.rule.name, feed.side, row_key, reason, detail, *where))
         return found
@@ -339,7 +341,7 @@ def _made_up(raw: Any) -> bool:
 _REASONS = {MissingColumnError: Reason.MISSING_COLUMN, UnknownValueError: Reason.NO_KEY}
 
 
-def _malformed(feed: Any, key: bytes | None, where: Where, error: ValueError) -> Malformed:
+def _malformed(feed: Any, key: bytes | None, where: Where, error: Exception) -> Malformed:
     """A Malformed of one pair. Messages of this project's errors hold no values; others might."""
     if isinstance(error, MalformedError):
         reason, detail = error.reason, str(error)

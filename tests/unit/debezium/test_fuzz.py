@@ -75,6 +75,23 @@ def test_any_value_of_any_type_is_a_change_or_malformed(kind, raw, op, headers, 
                       source={"ts_us": source, "lsn": source, "snapshot": source}))))  # fmt: skip
 
 
+_TRANSFORMS = [
+    {"trim": True}, {"case": "upper"}, {"pad": 4}, {"null_as": "x"}, {"scale": 2},
+    {"tolerance": "0.01"}, {"factor": 100}, {"values": {"a": 1}}, {"concat": ["v", "id"]},
+    {"split": {"separator": "a", "index": 0}}, {"source_path": "a.b"}, {"source_path": "0"},
+    {"source_time_zone": "Europe/Vienna"}, {"source_time_zone": "Europe/Vienna",
+                                            "type": "timestamp"},
+    {"tolerance": 3, "type": "float64"}, {"scale": -3, "type": "decimal"},
+    {"factor": 7, "type": "int"}, {"cast": "text", "type": "timestamptz"},
+]  # fmt: skip
+
+
+@BOUNDED
+@given(st.sampled_from(_TRANSFORMS), JSON | st.sampled_from(["1e9999", 10**30, "-Infinity"]))
+def test_any_value_under_any_transform_is_a_change_or_malformed(transform, raw):
+    judged(streams({"v": transform}).send("c", {"id": 1, "v": raw}))
+
+
 _SCHEMAS = st.recursive(
     st.sampled_from(["int32", "string", "bytes", "array", "struct", "map", "nope", 7, None]).map(
         lambda kind: {"type": kind}
