@@ -1,6 +1,6 @@
 """The four programs of the stack under one roof: prepare, start, ask whether it answers.
 
-`postgres.py` and `java.py` know the details; `stack.py` is the caller.
+`postgres.py`, `kafka.py` and `worker.py` know the details; `stack.py` is the caller.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from figwatch.demo.sandbox import jars, java, postgres
+from figwatch.demo.sandbox import jars, java, kafka, postgres, worker
 from figwatch.demo.sandbox.model import SIDES, Endpoints, ErrorCode, SandboxError, Service
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Programs:
         bundles, cache = jars.read_lock(), jars.cache_folder()
         if service is Service.KAFKA:
             path = java.class_path(bundles, cache)
-            java.prepare_kafka(self.folder, self.remembered, path, keeper)
+            kafka.prepare(self.folder, self.remembered, path, keeper)
         elif service is Service.CONNECT:
-            java.prepare_connect(self.folder, self.remembered.ports, bundles, cache)
+            worker.prepare(self.folder, self.remembered.ports, bundles, cache)
         else:
             side = postgres.side_of(service)
             postgres.prepare(self.folder, side, self.remembered.password, keeper)
@@ -64,16 +64,16 @@ class Programs:
         if service not in JAVA:
             return postgres.spec(service, self.folder, self.remembered.ports[service])
         path = java.class_path(jars.read_lock(), jars.cache_folder())
-        make = java.kafka_spec if service is Service.KAFKA else java.connect_spec
+        make = kafka.spec if service is Service.KAFKA else worker.spec
         return make(self.folder, path)
 
     def answers(self, service: Service) -> bool:
         """Whether it serves clients now; takes a second or two at most."""
         port = self.remembered.ports[service]
         if service is Service.KAFKA:
-            return java.kafka_answers(port)
+            return kafka.answers(port)
         if service is Service.CONNECT:
-            return java.connect_answers(port)
+            return worker.answers(port)
         return postgres.answers(postgres.side_of(service), port, self.remembered.password)
 
     def log_bytes(self, service: Service) -> int:

@@ -1,8 +1,8 @@
 """The sandbox itself: starting, resuming, breaking and stopping the embedded stack.
 
 `Sandbox.up` fetches the jars (`jars.py`), prepares each server's folder (`postgres.py`,
-`java.py`), has the keeper start them (`keeper_client.py`) and waits until they answer. What to
-do with the stack then is in `connect.py` and `debezium.py`.
+`kafka.py`, `worker.py`), has the keeper start them (`keeper_client.py`) and waits until they
+answer. What to do with the stack then is in `connect.py` and `debezium.py`.
 """
 
 from __future__ import annotations

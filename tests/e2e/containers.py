@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from testcontainers.core.container import DockerContainer
 
-from figwatch.demo.sandbox import Endpoints, Service, jars, java, postgres
+from figwatch.demo.sandbox import Endpoints, Service, jars, postgres, worker
+from figwatch.demo.sandbox import kafka as broker
 from figwatch.demo.sandbox.folder import Folder, Remembered
 from figwatch.demo.sandbox.model import SIDES
 from figwatch.demo.sandbox.ports import choose
@@ -34,8 +35,8 @@ def running(root: Path) -> Iterator[Endpoints]:
     jars.ensure(bundles, cache, lambda _progress: None)
     ports = choose((*(s.value for s in Service), "kafka-controller"), {})
     remembered = Remembered(ports=ports)
-    java.prepare_connect(folder, ports, bundles, cache)
-    settings = java.kafka_settings(Path("/tmp/kafka-data"), ports)
+    worker.prepare(folder, ports, bundles, cache)
+    settings = broker.broker_settings(Path("/tmp/kafka-data"), ports)
     properties = folder.kafka / "server.properties"
     properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), "utf-8")
     programs = Programs(folder, remembered)

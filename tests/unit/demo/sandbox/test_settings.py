@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from figwatch.demo.sandbox import Service, debezium, java
+from figwatch.demo.sandbox import Service, debezium, kafka, worker
 from figwatch.demo.sandbox.connect import ConnectorStatus, State
 
 DSN = "postgresql://someone:s3cret@10.0.0.7:6543/shop"
@@ -71,16 +71,16 @@ def test_a_connectors_password_is_not_in_its_representation():
 
 
 def test_everything_listens_on_loopback_only():
-    broker = java.kafka_settings(Path("/data"), PORTS)
-    worker = java.connect_settings(Path("/plugins"), PORTS)
+    broker = kafka.broker_settings(Path("/data"), PORTS)
+    connect = worker.worker_settings(Path("/plugins"), PORTS)
 
-    listeners = f"{broker['listeners']},{worker['listeners']}".split(",")
+    listeners = f"{broker['listeners']},{connect['listeners']}".split(",")
     assert len(listeners) == 3
     assert all("//127.0.0.1:" in listener for listener in listeners)
 
 
 def test_every_internal_topic_of_the_broker_and_worker_has_one_replica():
-    both = java.kafka_settings(Path("/data"), PORTS) | java.connect_settings(Path("/p"), PORTS)
+    both = kafka.broker_settings(Path("/data"), PORTS) | worker.worker_settings(Path("/p"), PORTS)
 
     factors = {name: value for name, value in both.items() if name.endswith("replication.factor")}
     assert len(factors) == 7
