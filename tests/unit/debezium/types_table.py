@@ -1,0 +1,72 @@
+"""Writes docs/types.md from the proved forms: `python -m tests.unit.debezium.types_table`."""
+
+import pathlib
+
+from tests.unit.debezium.forms import GROUPS
+
+TARGET = pathlib.Path(__file__).parents[3] / "docs" / "types.md"
+SHOWN_MAX = 44
+HEAD = """# Types and encodings
+
+Every row of a group arrives differently and means the same value; figwatch compares the canonical
+one. This page is written by `python -m tests.unit.debezium.types_table` from the forms that
+`tests/unit/debezium` proves, each as JSON with a schema and as Avro where the form has a schema,
+each against the next in its group.
+
+Where a record carries no schema, `type` and `source_encoding` or `target_encoding` of the column
+say what it is. Without any of these a JSON number is that number, a string that string.
+"""
+TAIL = """
+## What is decided, and on what ground
+
+- **Order of knowledge.** The Connect schema in the record, the Avro schema, the column's `type`,
+  the database's catalogue.
+- **Two sides of different types** and no `type` are compared in what they share: text reads as
+  anything, the less exact number wins, the coarser fraction of a second wins, a date is its
+  midnight, a timestamp without zone is UTC. `figwatch explain --mapping` says which.
+- **Lossy encodings** (milliseconds against microseconds, intervals as lengths, decimals as floats,
+  null written as DEFAULT) are compared as exactly as the coarser side allows, and said once.
+- **Unknown** is each form of unchanged TOAST, a null of a type whose unchanged value Debezium
+  shows as null (on `u`, and on the `c` of a primary-key change), and a date before 1582-10-15 read
+  by a snapshot.
+- **Text of a decimal without an encoding** is base64 unless it has a point or a leading minus;
+  digits alone at scale 0 are ambiguous, and then Malformed.
+- **Null in place of a DEFAULT.** Where a nullable column has a DEFAULT, the two compare equal;
+  `null_default: distinct` trusts records of converters with `replace.null.with.default=false`.
+- **Rounding** (`scale`, `tolerance`) has edges: two values on the two sides of one differ, however
+  close they are.
+"""
+
+
+def table():
+    lines = [HEAD]
+    for kind in sorted({group.type for group in GROUPS}):
+        lines += [f"\n## {kind}\n", "| arrives as | mode | schema | encoding | canonical |",
+                  "|---|---|---|---|---|"]  # fmt: skip
+        for group in (g for g in GROUPS if g.type == kind):
+            lines += [
+                f"| `{shown(form.raw)}` | {form.mode} | {schema(form)} | {form.encoding or ''} "
+                f"| {shown(group.canonical)} |"
+                for form in group.forms
+            ]
+    return "\n".join(lines) + "\n" + TAIL
+
+
+def schema(form):
+    if form.schema is None:
+        return ""
+    return str(form.schema.get("name", form.schema["type"])).rpartition(".")[2]
+
+
+def shown(value):
+    text = str(value).replace("|", "\\|")
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
+def main():
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(table())
+
+
+if __name__ == "__main__":
+    main()
