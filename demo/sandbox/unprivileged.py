@@ -1,8 +1,8 @@
 """Who runs PostgreSQL: it refuses to run as root, so under root it runs as `nobody`.
 
 `nobody` owns the data directories but may not be able to walk to them, or to the binaries, when
-a folder above is closed (/root is). Permissions of other people's folders are not ours to change;
-instead the server then gets one capability, to read and search past closed folders.
+a folder above is closed (root's home is). Permissions of other people's folders are not ours to
+change; instead the server then gets one capability, to read and search past closed folders.
 """
 
 from __future__ import annotations
