@@ -13,6 +13,7 @@ from figwatch.validators.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
     from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.debezium.decoder import Decoder
     from figwatch.connectors.key_history import History, Version
     from figwatch.connectors.replay import Replayed
 
@@ -50,9 +51,8 @@ def explain(
     if found is None:
         raise unknown_pair(pair, [known.name for known in settings.pairs])
     names = parse_key(key, found)
-    canonical = _canonical(Decoder(settings), found, names)
-    history = read_history(settings, found, canonical)
-    document = _document(settings, found, names, canonical, history, values=values)
+    history = read_history(settings, found, _canonical(Decoder(settings), found, names))
+    document = _document(settings, found, history, values=values)
     if as_json:
         print_json(document)
     else:
@@ -88,32 +88,44 @@ def _bad_key(names: list[str], cause: str) -> ConfigurationError:
     return ConfigurationError("usage.key", f"the key cannot be read: {cause}", fix=f"{example}")
 
 
-def _canonical(decoder: Any, pair: "PairConfig", names: dict[str, Any]) -> bytes:
+def _canonical(decoder: "Decoder", pair: "PairConfig", names: dict[str, Any]) -> tuple[bytes, ...]:
+    """What the key may mean: 7 is a number or a text, unless the configuration says which."""
+    read = {name: _scalar(value) for name, value in names.items()}
+    keys: list[bytes] = []
+    for given in (read, names):
+        try:
+            keys.append(decoder.encode_key(pair.name, given))
+        except ValueError as error:
+            if given is names and not keys:
+                raise _bad_key(list(pair.key), str(error)) from error
+    return tuple(dict.fromkeys(keys))
+
+
+def _scalar(value: Any) -> Any:
+    """The number or truth value that a text of the command line spells, or the text."""
     try:
-        key: bytes = decoder.encode_key(pair.name, names)
-    except ValueError as error:
-        raise _bad_key(list(pair.key), str(error)) from error
-    return key
+        read = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return read if isinstance(read, int | float) else value
 
 
 def _document(
     config: "Config",
     pair: "PairConfig",
-    names: dict[str, Any],
-    key: bytes,
     history: "History",
     *,
     values: bool,
 ) -> dict[str, Any]:
     from figwatch.validators.explain import explain_key
 
-    why = explain_key(history.replayed.judge, pair.name, key, tuple(pair.columns))
+    why = explain_key(history.replayed.judge, pair.name, history.key, tuple(pair.columns))
     sides = {0: config.source_side, 1: config.target_side}
     ordered = sorted(history.versions, key=lambda version: version.raw.append_us)
     return {
         "schema_version": EXPLAIN_VERSION,
         "pair": pair.name,
-        "key": names,
+        "key": dict(history.replayed.key_names(pair.name, history.key)),
         "verdict": why.verdict.name.lower() if why.verdict is not None else None,
         "rule": why.rule,
         "why": why.why,

@@ -22,6 +22,7 @@ from figwatch.cli import (
     sandbox_command,
     simulate_command,
     status_command,
+    sweep_command,
 )
 from figwatch.cli.boundary import exit_code_of
 
@@ -72,6 +73,7 @@ app.command("status", rich_help_panel=ASK)(status_command.status)
 app.command("findings", rich_help_panel=ASK)(findings_command.findings)
 app.command("explain", rich_help_panel=ASK)(explain_command.explain)
 app.add_typer(gate_command.app, name="gate", rich_help_panel=ASK)
+app.command("sweep", rich_help_panel=ASK)(sweep_command.sweep)
 app.command("replay", rich_help_panel=ASK)(replay_command.replay)
 app.command("doctor", rich_help_panel=SET_UP)(doctor_command.doctor)
 app.command("init", rich_help_panel=SET_UP)(init_command.init)

@@ -3,9 +3,10 @@
 `figwatch.connectors.kafka_reader` reads records; the worker has questions of its own.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -22,6 +23,10 @@ from figwatch.validators.errors import FigwatchError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+Answer = TypeVar("Answer")
+ATTEMPTS = 8
+"""How often a question is asked while the cluster is settling (a topic just made, a new leader)."""
+PAUSE_SECONDS = 0.25
 Where = tuple[str, int]
 """Topic and partition."""
 
@@ -74,6 +79,9 @@ class KafkaAdmin:
         wanted = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
         if not wanted:
             return {}
+        return self._settled(lambda: self._topic_settings(wanted))
+
+    def _topic_settings(self, wanted: list[ConfigResource]) -> dict[str, dict[str, str]]:
         futures = self._client.describe_configs(wanted, request_timeout=self.timeout_seconds)
         return {
             resource.name: {name: str(entry.value) for name, entry in self._wait(future).items()}
@@ -83,17 +91,14 @@ class KafkaAdmin:
     def spans(self, topics: Mapping[str, int]) -> dict[Where, Span]:
         """First and end offset of every partition of topics (name to number of partitions)."""
         parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
-        ends = self._offsets(parts, OffsetSpec.latest())
-        begins = self._offsets(parts, OffsetSpec.earliest())
+        ends = self._settled(lambda: self._offsets(parts, OffsetSpec.latest()))
+        begins = self._settled(lambda: self._offsets(parts, OffsetSpec.earliest()))
         return {where: Span(begins[where], end) for where, end in ends.items()}
 
     def group(self, name: str) -> Group:
         """A consumer group; one that does not exist is Dead and has no members."""
-        futures = self._client.describe_consumer_groups(
-            [name], request_timeout=self.timeout_seconds
-        )
         try:
-            described = self._wait(futures[name])
+            described = self._settled(lambda: self._describe(name))
         except FigwatchError as error:
             if isinstance(error.__cause__, KafkaException) and _is_absent(error.__cause__):
                 return Group(name, "Dead", 0)
@@ -101,21 +106,42 @@ class KafkaAdmin:
         state = described.state.name.replace("_", " ").capitalize()
         return Group(name, state, len(described.members))
 
+    def _describe(self, group: str) -> Any:
+        futures = self._client.describe_consumer_groups(
+            [group], request_timeout=self.timeout_seconds
+        )
+        return self._wait(futures[group])
+
     def committed(self, group: str, topics: Mapping[str, int]) -> dict[Where, int]:
         """Committed offsets of a group in those topics, where it has any."""
         parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
         if not parts:
             return {}
-        asked = ConsumerGroupTopicPartitions(group, parts)
-        futures = self._client.list_consumer_group_offsets(
-            [asked], request_timeout=self.timeout_seconds
-        )
-        answer = self._wait(futures[group])
+        answer = self._settled(lambda: self._committed(group, parts))
         return {
             (part.topic, part.partition): part.offset
             for part in answer.topic_partitions
             if part.offset >= 0
         }
+
+    def _committed(self, group: str, parts: list[TopicPartition]) -> Any:
+        asked = ConsumerGroupTopicPartitions(group, parts)
+        futures = self._client.list_consumer_group_offsets(
+            [asked], request_timeout=self.timeout_seconds
+        )
+        return self._wait(futures[group])
+
+    def _settled(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer, asked for again while a broker says that another one has it by now."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return ask()
+            except FigwatchError as error:
+                cause = error.__cause__
+                if not (isinstance(cause, KafkaException) and cause.args[0].retriable()):
+                    raise
+                time.sleep(PAUSE_SECONDS)
+        return ask()
 
     def _offsets(self, parts: list[TopicPartition], spec: OffsetSpec) -> dict[Where, int]:
         if not parts:

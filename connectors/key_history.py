@@ -35,12 +35,13 @@ class Version:
 
 @dataclass(frozen=True)
 class History:
-    """The key's events in the order in which they were appended, and the judgement of them.
+    """The events of `key` in the order in which they were appended, and the judgement of them.
 
     `partial` says that older records exist than were looked at; `left_out` counts versions beyond
     limits.explain_versions_max, the oldest.
     """
 
+    key: bytes
     versions: tuple[Version, ...]
     replayed: Replayed
     scanned: int
@@ -59,17 +60,20 @@ class Lines:
         return iter(self._lines)
 
 
-def read_history(config: Config, pair: PairConfig, key: bytes) -> History:
-    """Read the topics of the pair and judge the key.
+def read_history(config: Config, pair: PairConfig, keys: tuple[bytes, ...]) -> History:
+    """Read the topics of the pair and judge the key: the first of `keys` that has any event.
+
+    A key typed by a person may mean several ("7" as a number or as text) where the configuration
+    names no type.
 
     Raises:
         FigwatchError: Kafka does not answer, or a topic is missing.
     """
-    return _Search(config, pair, key).run()
+    return _Search(config, pair, keys).run()
 
 
 class _Search:
-    def __init__(self, config: Config, pair: PairConfig, key: bytes) -> None:
+    def __init__(self, config: Config, pair: PairConfig, keys: tuple[bytes, ...]) -> None:
         self._config = config.model_copy(
             update={
                 "pairs": [pair],
@@ -80,7 +84,7 @@ class _Search:
                 },
             }
         )
-        self._key, self._name = key, pair.name
+        self._keys, self._seen_keys = keys, set[bytes]()
         self._admin = KafkaAdmin(config.kafka, config.limits.kafka_timeout_seconds)
         self._decoder = Decoder(self._config)
         self._source_topics = config.source_topics(pair)
@@ -108,7 +112,9 @@ class _Search:
         self._wait_for_heartbeat(spans, asked_us)
         lines: list[Line] = [*self._kept.values(), *readings]
         lines += [last for last in self._last.values() if _where3(last) not in self._kept]
+        key = next((key for key in self._keys if key in self._seen_keys), self._keys[0])
         return History(
+            key,
             tuple(self._versions),
             Replay(self._config, Lines(lines)).run(),
             self._scanned,
@@ -162,8 +168,10 @@ class _Search:
                     self._target_beat_us = max(self._target_beat_us, record.commit_us)
             elif self._concerns(record):
                 self._kept[_where3(raw)] = raw
-                if not isinstance(record, Change) or record.key == self._key:
+                if not isinstance(record, Change) or record.key in self._keys:
                     self._versions.append(Version(record, raw))
+                if not isinstance(record, Truncate) and record.key is not None:
+                    self._seen_keys.add(record.key)
             elif isinstance(record, Change) and self._ends_snapshot(where, record):
                 self._kept[_where3(raw)] = raw
         over = len(self._versions) - self._config.limits.explain_versions_max
@@ -176,8 +184,8 @@ class _Search:
         if isinstance(record, Truncate):
             return True
         if isinstance(record, Malformed):
-            return record.key in (None, self._key)
-        return self._key in (record.key, record.moved)
+            return record.key is None or record.key in self._keys
+        return record.key in self._keys or record.moved in self._keys
 
     def _ends_snapshot(self, where: Where, change: Change) -> bool:
         """The last row of a snapshot, and the first event of the log after one."""

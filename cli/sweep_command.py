@@ -1,0 +1,227 @@
+"""`figwatch sweep`: are the two tables of a pair equal? Asked of the databases themselves."""
+
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from figwatch.cli.console import note, print_json, print_table, print_text
+from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.sweep.runner import Options, Report
+    from figwatch.validators.sweep_result import PairSweep
+
+LISTED_MAX = 50
+"""Differences that are shown to people; `--json` has them all."""
+
+
+def sweep(
+    pairs: Annotated[
+        list[str] | None, typer.Argument(help="Pairs to sweep; all when left out.", metavar="PAIR")
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    databases_only: Annotated[
+        bool,
+        typer.Option("--databases-only", help="Ask the databases alone, without Kafka."),
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say how each pair would be swept, and why.")
+    ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, help="A quick look at about N random rows.", metavar="N"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a sweep was cut short.")
+    ] = False,
+    limit_differences: Annotated[
+        int | None, typer.Option(min=1, help="Stop at so many differences.", metavar="N")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop after so many seconds.", metavar="SECONDS")
+    ] = None,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="How long a difference must stand still (sweep.settle_seconds).",
+            metavar="SECONDS",
+        ),
+    ] = None,
+    repair_sql: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Write SQL that would repair the target; runs nothing.", metavar="FILE"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the tables of each pair, row by row, and name every difference.
+
+    Both databases are only read. Exits 0 when all pairs are equal, 1 when any differs, 3 when a
+    comparison is incomplete, 2 or 4 when one could not be made.
+    """
+    from figwatch.connectors.sweep.repair import RepairFile
+    from figwatch.connectors.sweep.runner import Options
+    from figwatch.validators.sweep_result import exit_code
+
+    settings = _settings(load(config), settle)
+    chosen = _chosen(settings, pairs or [])
+    _usable(resume=resume, repair=repair_sql is not None, databases_only=databases_only)
+    if explain:
+        _explain(settings, chosen, as_json=as_json)
+        return
+    repair = RepairFile(repair_sql) if repair_sql is not None else None
+    options = Options(
+        resume=resume,
+        differences_max=limit_differences,
+        seconds_max=time_limit,
+        on_progress=_progress() if sys.stderr.isatty() else None,
+        on_outcome=repair.add if repair is not None else None,
+    )
+    try:
+        results = [_one(settings, pair, options, sample) for pair in chosen]
+    finally:
+        if repair is not None:
+            repair.close()
+    if as_json:
+        print_json({"pairs": {result.name: result.json() for result in results}})
+    else:
+        for result in results:
+            _show(result)
+    if repair is not None:
+        note(f"{repair.statements} statements written to {repair_sql}; nothing was executed")
+    raise typer.Exit(exit_code(results))
+
+
+def _settings(config: "Config", settle: float | None) -> "Config":
+    if settle is None:
+        return config
+    return config.model_copy(
+        update={"sweep": config.sweep.model_copy(update={"settle_seconds": settle})}
+    )
+
+
+def _chosen(config: "Config", names: list[str]) -> "list[PairConfig]":
+    from figwatch.connectors.config_rules import closest
+    from figwatch.validators.errors import ConfigurationError
+
+    known = [pair.name for pair in config.pairs]
+    for name in names:
+        if name not in known:
+            guess = closest(name, known)
+            raise ConfigurationError(
+                "sweep.no-such-pair",
+                f"there is no pair `{name}`",
+                fix=f"{guess}the pairs are {', '.join(known)}",
+            )
+    return [pair for pair in config.pairs if not names or pair.name in names]
+
+
+def _usable(*, resume: bool, repair: bool, databases_only: bool) -> None:
+    from figwatch.validators.errors import ConfigurationError
+
+    if resume and repair:
+        raise ConfigurationError(
+            "sweep.repair-resumed",
+            "--repair-sql needs the whole sweep, --resume leaves out what was swept before",
+            fix="leave one of them out",
+        )
+    if not databases_only:
+        note("differences are settled by the databases alone, as with --databases-only")
+
+
+def _one(
+    config: "Config", pair: "PairConfig", options: "Options", sample: int | None
+) -> "PairSweep":
+    """One pair; what keeps it from being swept is its result, and the others go on."""
+    from figwatch.connectors.sweep.runner import Sweep, prepare
+    from figwatch.connectors.sweep.sample import sample_pair
+    from figwatch.validators.errors import ConfigurationError, FigwatchError
+    from figwatch.validators.sweep_result import PairSweep
+
+    try:
+        prepared = prepare(config, pair)
+        try:
+            if sample is not None:
+                return sample_pair(prepared, config, sample)
+            return Sweep(prepared, config, options).run()
+        finally:
+            prepared.close()
+    except ConfigurationError:
+        raise
+    except FigwatchError as error:
+        return PairSweep(pair.name, complete=False, way="none", problems=error.problems)
+
+
+def _explain(config: "Config", pairs: "list[PairConfig]", *, as_json: bool) -> None:
+    from figwatch.connectors.sweep.runner import prepare
+
+    plans = {}
+    for pair in pairs:
+        prepared = prepare(config, pair)
+        plans[pair.name] = prepared.plan
+        prepared.close()
+    if as_json:
+        print_json(
+            {
+                "pairs": {
+                    name: {"way": plan.way.value, "reasons": list(plan.reasons)}
+                    for name, plan in plans.items()
+                }
+            }
+        )
+        return
+    for name, plan in plans.items():
+        print_text(f"{name}: {plan.way.value}")
+        for reason in plan.reasons:
+            print_text(f"  {reason}")
+
+
+def _progress() -> "Callable[[Report], None]":
+    """A line on stderr that is written over, twice a second at most."""
+    import time
+
+    last = 0.0
+
+    def tell(report: "Report") -> None:
+        nonlocal last
+        if time.monotonic() - last < 0.5:  # noqa: PLR2004
+            return
+        last = time.monotonic()
+        sys.stderr.write(
+            f"\r{report.pair}: {report.rows} rows, {report.rows_per_second:.0f}/s, "
+            f"{report.share:.0%}, {report.seconds_left:.0f} s left, "
+            f"{report.differences} differences, {report.waiting} to settle\x1b[K"
+        )
+
+    return tell
+
+
+def _show(result: "PairSweep") -> None:
+    from figwatch.cli.console import print_problem
+
+    verdict = "equal" if result.complete else "incomplete"
+    if result.differences_total:
+        verdict = f"{result.differences_total} differences"
+    if result.problems:
+        verdict = "could not be swept"
+    print_text(
+        f"{result.name}: {verdict} ({result.source_rows} and {result.target_rows} rows, "
+        f"{result.way}, {result.seconds:.1f} s)"
+    )
+    for reason in result.reasons:
+        print_text(f"  {reason}")
+    for problem in result.problems:
+        print_problem(problem, "error")
+    rows = [
+        (" ".join(f"{k}={v}" for k, v in d.key.items()), d.kind.value, " ".join(d.columns))
+        for d in result.differences[:LISTED_MAX]
+    ]
+    if rows:
+        print_table("", ("key", "kind", "columns"), rows)
+    if len(result.differences) > LISTED_MAX:
+        print_text(f"... and {len(result.differences) - LISTED_MAX} more: see --json")
