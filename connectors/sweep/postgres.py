@@ -80,9 +80,10 @@ class Session:
             )
         return connection
 
-    def rows(self, query: sql.Composable) -> list[tuple[Any, ...]]:
+    def rows(self, query: sql.SQL | sql.Composed) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
-        return self.connection.execute(query).fetchall()
+        found: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
+        return found
 
     def lines(self, query: sql.Composable) -> list[bytes]:
         """The rows of a query as lines of COPY's text format, without their ends."""

@@ -1,7 +1,8 @@
 """`figwatch sweep`: one pair from its plan to its result.
 
-The path: `prepare` (catalogue, plan) → `Sweep.run`: `scan` finds keys that look different, `confirm`
-settles them, `validators.sweep_progress` keeps the books, `state_file` makes it resumable.
+The path: `prepare` (catalogue, plan), then `Sweep.run`: `scan` finds keys that look different,
+`confirm` settles them, `validators.sweep_progress` keeps the books, `state_file` makes it
+resumable.
 """
 
 import dataclasses
@@ -227,9 +228,8 @@ class Sweep:
 
     def _range(self, number: int, position: Position, rows: int) -> tuple[Scanned, int]:
         def found(key: bytes, texts: Texts) -> None:
-            if self._confirmer.watched(key):
-                self._confirmer.add([Suspect(key, texts, number)])
-            elif self._progress.suspect(number, key):
+            # One that waits already belongs to an earlier range, which stays open for it.
+            if self._confirmer.watched(key) or self._progress.suspect(number, key):
                 self._confirmer.add([Suspect(key, texts, number)])
             while len(self._confirmer) >= self._settings.suspects_max:
                 self._wait_for_due()
@@ -286,24 +286,10 @@ class Sweep:
         elif any(row is not None and row.fault for row in (outcome.source, outcome.target)):
             totals.unreadable += 1
         else:
-            kind = _kind(outcome)
-            self._progress.difference(totals, lambda: self._difference(kind, outcome))
+            kind = kind_of(outcome)
+            self._progress.difference(totals, lambda: difference(self._p, kind, outcome))
             if self._options.on_outcome is not None:
                 self._options.on_outcome(self._p, kind, outcome)
-
-    def _difference(self, kind: DifferenceKind, outcome: Outcome) -> Difference:
-        columns: tuple[str, ...] = ()
-        if outcome.source is not None and outcome.target is not None:
-            atoms = (
-                self._p.readers[0].atoms(outcome.source),
-                self._p.readers[1].atoms(outcome.target),
-            )
-            columns = tuple(
-                rule.name
-                for rule, one, other in zip(self._p.rule.columns, *atoms, strict=True)
-                if one != other
-            )
-        return Difference(self._p.keys.shown(outcome.suspect.key), kind, columns)
 
     def _wait_for_due(self) -> None:
         due_us = self._confirmer.due_us
@@ -434,7 +420,21 @@ def _left_open(totals: Totals, waiting: int) -> list[tuple[int, str]]:
     ]
 
 
-def _kind(outcome: Outcome) -> DifferenceKind:
+def difference(prepared: Prepared, kind: DifferenceKind, outcome: Outcome) -> Difference:
+    """A settled outcome with the columns that differ by their canonical values."""
+    columns: tuple[str, ...] = ()
+    if outcome.source is not None and outcome.target is not None:
+        atoms = prepared.readers[0].atoms(outcome.source), prepared.readers[1].atoms(outcome.target)
+        columns = tuple(
+            rule.name
+            for rule, one, other in zip(prepared.rule.columns, *atoms, strict=True)
+            if one != other
+        )
+    return Difference(prepared.keys.shown(outcome.suspect.key), kind, columns)
+
+
+def kind_of(outcome: Outcome) -> DifferenceKind:
+    """How a settled outcome differs."""
     if outcome.target is None:
         return DifferenceKind.MISSING
     return DifferenceKind.EXTRA if outcome.source is None else DifferenceKind.VALUE_MISMATCH

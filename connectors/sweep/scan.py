@@ -213,8 +213,12 @@ class Scan:
                 return
             after = self._readers[side].key_text(page[-1])
 
-    def _read(self, side: Side, lines: Iterable[bytes], *, counts: bool = True) -> dict[bytes, Row]:
-        """Rows by key. `counts`: note what cannot be read (each row is noted in one pass only)."""
+    def _read(
+        self, side: Side, lines: Iterable[bytes], *, counts: bool = True, repeats: bool = True
+    ) -> dict[bytes, Row]:
+        """Rows by key. `counts`: note what cannot be read, `repeats`: what has another row's key
+        (each row is noted once).
+        """
         rows: dict[bytes, Row] = {}
         for line in lines:
             try:
@@ -223,7 +227,7 @@ class Scan:
                 self._unreadable += counts
                 continue
             if row is not None:
-                self._ambiguous += counts and row.key in rows
+                self._ambiguous += repeats and row.key in rows
                 rows[row.key] = row
         return rows
 
@@ -266,8 +270,8 @@ class Scan:
             ours, equal = set(lines), set(theirs)
             lines = [line for line in lines if line not in equal]
             theirs = [line for line in theirs if line not in ours]
-        matches = self._read(other, theirs, counts=False)
-        rows = self._read(side, lines)
+        matches = self._read(other, theirs, counts=False, repeats=False)
+        rows = self._read(side, lines, repeats=False)
         for key, row in rows.items():
             match = matches.get(key)
             if match is None or (values and not _same(row, match)):
@@ -285,9 +289,11 @@ class Scan:
         for line in lines:
             text = reader.key_text(line)
             try:
-                keys[reader.key_of(text)] = text
+                key = reader.key_of(text)
             except UnreadableKeyError:  # counted when the row is read
                 continue
+            self._ambiguous += key in keys
+            keys[key] = text
         if self._keys.may_vary(side):
             self._note_variants(side, keys)
         return [text for key in keys if (text := self.texts(key, other))], len(lines)

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from psycopg import sql
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from figwatch.connectors.sweep.postgres import split_name
 from figwatch.validators.change import Side
@@ -33,7 +33,7 @@ class Statements:
     extra: tuple[str, ...]
 
     @property
-    def from_(self) -> Composable:
+    def from_(self) -> Identifier:
         return Identifier(*split_name(self.table.name))
 
     def facts(self, name: str) -> ColumnFacts:
@@ -51,7 +51,7 @@ class Statements:
     def lines(
         self, where: Composable, limit: int | None = None, *,
         versions: bool = False, ordered: bool = True,
-    ) -> Composable:  # fmt: skip
+    ) -> Composed:  # fmt: skip
         """Rows in the order of the key: first the key, then the shared columns in the mapping's
         order, so that equal rows of both sides are equal lines; then `extra` raw columns.
         `versions` puts the row's version before it all.
@@ -84,7 +84,7 @@ class Statements:
 
     # -- keys
 
-    def _order(self) -> Composable:
+    def _order(self) -> Composed:
         return SQL(", ").join(Identifier(name) for name in self.plan.order[self.side])
 
     def _ordered(self, key: KeyText) -> list[Composable]:
@@ -92,7 +92,7 @@ class Statements:
         by_name = {self.name_of(p): text for p, text in zip(self.plan.key, key, strict=True)}
         return [self.literal(name, by_name[name]) for name in self.plan.order[self.side]]
 
-    def literal(self, name: str, text: str) -> Composable:
+    def literal(self, name: str, text: str) -> Composed:
         """A key text as this column's type."""
         return SQL("{}::{}").format(Literal(text), SQL(self._type(name, text)))
 
@@ -115,7 +115,7 @@ class Statements:
                 )
         return SQL(" AND ").join(parts) if parts else SQL("true")
 
-    def among(self, keys: Sequence[KeyText]) -> Composable:
+    def among(self, keys: Sequence[KeyText]) -> Composed:
         """The condition for rows with one of these keys."""
         arrays = [
             SQL("{}::text[]::{}[]").format(
@@ -137,19 +137,19 @@ class Statements:
     def _searched(self, column: str) -> str:
         return "text" if self.facts(column).family is Family.ENUM else self._type(column)
 
-    def boundary(self, after: KeyText | None, rows: int) -> Composable:
+    def boundary(self, after: KeyText | None, rows: int) -> Composed:
         """The key `rows` rows further on."""
         return SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
             self._keys(), self.from_, self.within((after, None)), self._order(), Literal(rows - 1)
         )
 
-    def _keys(self) -> Composable:
+    def _keys(self) -> Composed:
         return SQL(", ").join(
             SQL("{}::text").format(self._written(self.facts(self.name_of(p)), p))
             for p in self.plan.key
         )
 
-    def null_keys(self) -> Composable | None:
+    def null_keys(self) -> Composed | None:
         """The number of rows that have no whole key; None where that cannot be."""
         loose = [self.name_of(p) for p in self.plan.key if not self.facts(self.name_of(p)).not_null]
         if not loose:
@@ -157,7 +157,7 @@ class Statements:
         condition = SQL(" OR ").join(SQL("{} IS NULL").format(Identifier(name)) for name in loose)
         return SQL("SELECT count(*) FROM {} WHERE {}").format(self.from_, condition)
 
-    def sampled(self, share: float, seed: int, limit: int) -> Composable:
+    def sampled(self, share: float, seed: int, limit: int) -> Composed:
         """Keys of a random sample of rows, each row drawn on its own."""
         return SQL("SELECT {} FROM {} TABLESAMPLE BERNOULLI ({}) REPEATABLE ({}) LIMIT {}").format(
             self._keys(), self.from_, Literal(share * 100), Literal(seed), Literal(limit)
@@ -165,7 +165,7 @@ class Statements:
 
     # -- checksums
 
-    def leaves(self, bounds: Range, mask: int) -> Composable:
+    def leaves(self, bounds: Range, mask: int) -> Composed:
         """For each leaf (rows by their key's hash): number and sum of hashes."""
         return SQL(
             "SELECT ({key} & {mask})::int4, count(*), sum({row})::text FROM {table} WHERE {where} GROUP BY 1"
@@ -174,9 +174,7 @@ class Statements:
             where=self.within(bounds),
         )  # fmt: skip
 
-    def hashed_keys(
-        self, bounds: Range, mask: int, leaves: Sequence[int], limit: int
-    ) -> Composable:
+    def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> Composed:
         """Key and hash of the rows in these leaves, in the order of the key."""
         return SQL(
             "SELECT {keys}, ({row})::text FROM {table} WHERE {where} AND ({key} & {mask}) = ANY({leaves}::int8[])"
@@ -194,7 +192,7 @@ class Statements:
             SQL(" # ").join(self._hash(p, i + 1) for i, p in enumerate(self.plan.key))
         )
 
-    def _row_hash(self) -> Composable:
+    def _row_hash(self) -> Composed:
         """One hash over key and columns. The columns' hashes are mixed once more after they were
         put together: without that, values swapped between two rows would leave the sum as it is.
         """
@@ -208,7 +206,7 @@ class Statements:
         facts = self.facts(self.name_of(plan))
         template = _HASHES.get(plan.family)
         if plan.family is Family.INT:
-            template = _INT_HASHES[facts.type] if facts.type in _INT_HASHES else template
+            template = _INT_HASHES.get(facts.type, template)
         if template is None:
             call = SQL('hashtextextended({v}::text COLLATE "C", {s})').format(
                 v=self._written(facts, None), s=Literal(seed)
@@ -225,7 +223,7 @@ class Statements:
             return SQL("{}::text").format(Identifier(facts.name))
         return self._written(facts, plan)
 
-    def _md5(self, parts: Sequence[Composable]) -> Composable:
+    def _md5(self, parts: Sequence[Composable]) -> Composed:
         return SQL("('x' || left(md5(ROW({})::text), 16))::bit(64)::int8").format(
             SQL(", ").join(parts)
         )

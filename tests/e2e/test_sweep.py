@@ -1,0 +1,470 @@
+"""The sweep against real PostgreSQL: what was planted is found, nothing else, in every way."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.sweep.repair import RepairFile
+from figwatch.connectors.sweep.runner import prepare
+from figwatch.connectors.sweep.sample import sample_pair
+from figwatch.validators.errors import FigwatchError
+from tests.e2e import bare_postgres
+from tests.e2e.sweep_lab import QUICK, Lab, found, new_lab
+
+WAYS = ("auto", "merge", "lookup")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The distribution's PostgreSQL where there is one (it has collations), else the sandbox's."""
+    where = bare_postgres.other_binaries()
+    with bare_postgres.server(tmp_path_factory.mktemp("sweep") / "server", where) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def lab(server: str, tmp_path: pathlib.Path) -> Iterator[Lab]:
+    made = new_lab(server, tmp_path)
+    yield made
+    made.close()
+
+
+STOCK = """CREATE TABLE stock (item_id bigint PRIMARY KEY, quantity int, price numeric(10,2),
+    note text, seen timestamptz NOT NULL)"""
+LEVELS = """CREATE TABLE levels (sku bigint PRIMARY KEY, on_hand bigint, price numeric(12,4),
+    remark varchar(80), at timestamptz NOT NULL)"""
+ROWS = """SELECT i, i % 100, i * 0.25, CASE WHEN i % 7 = 0 THEN NULL ELSE 'note ' || i END,
+    timestamptz '2024-02-29 12:00:00Z' + i * interval '1 s' FROM generate_series(1, {}) i"""
+PAIR = """{name: stock, source: public.stock, target: public.levels, key: {item_id: sku},
+    columns: {quantity: on_hand, price: price, note: remark, seen: at}}"""
+
+
+def _stock(lab: Lab, rows: int = 3000) -> None:
+    lab.both(STOCK, LEVELS)
+    lab.source.execute(f"INSERT INTO stock {ROWS.format(rows)}")
+    lab.copy("SELECT * FROM stock", "levels")
+
+
+PLANTED = {
+    ((7,), "value_mismatch", ("quantity",)),
+    ((8,), "value_mismatch", ("note",)),
+    ((100,), "value_mismatch", ("price",)),
+    ((101,), "value_mismatch", ("price",)),
+    ((1500,), "missing", ()),
+    ((3000,), "missing", ()),
+    ((-9,), "extra", ()),
+    ((10**12,), "extra", ()),
+}
+
+
+def _plant(lab: Lab) -> None:
+    for statement in (
+        "UPDATE levels SET on_hand = -1 WHERE sku = 7",
+        "UPDATE levels SET remark = NULL WHERE sku = 8",
+        # Values swapped between two rows leave every column's own sum as it was.
+        """UPDATE levels a SET price = (SELECT price FROM levels b
+             WHERE b.sku = CASE a.sku WHEN 100 THEN 101 ELSE 100 END) WHERE sku IN (100, 101)""",
+        "DELETE FROM levels WHERE sku IN (1500, 3000)",
+        "INSERT INTO levels (sku, at) VALUES (-9, now()), (1000000000000, now())",
+    ):
+        lab.target.execute(statement)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_equal_tables_are_equal_and_planted_differences_are_found_exactly(lab: Lab, way: str):
+    _stock(lab)
+    settings = f"{QUICK}, way: {way}"
+    clean = lab.sweep(PAIR, settings)
+    assert (True, 3000, 3000, set()) == (
+        clean.complete, clean.source_rows, clean.target_rows, found(clean),
+    )  # fmt: skip
+    _plant(lab)
+    dirty = lab.sweep(PAIR, settings)
+    assert found(dirty) == PLANTED
+    assert (dirty.complete, dirty.source_rows, dirty.target_rows) == (True, 3000, 3000)
+
+
+def test_the_command_speaks_the_public_json_and_its_exit_codes(lab: Lab):
+    _stock(lab, 50)
+    equal = lab.command(PAIR, "--json")
+    assert equal.returncode == 0, equal.stderr
+    pair = json.loads(equal.stdout)["pairs"]["stock"]
+    assert pair["complete"] is True
+    assert {"source": 50, "target": 50} == pair["rows"]
+    assert [] == pair["differences"]
+    assert pair["seconds"] > 0
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku = 7")
+    different = lab.command(PAIR, "stock", "--json")
+    assert different.returncode == 1, different.stderr
+    assert [{"key": {"item_id": 7}, "kind": "value_mismatch", "columns": ["quantity"]}] == (
+        json.loads(different.stdout)["pairs"]["stock"]["differences"]
+    )
+    assert lab.command(PAIR, "stok").returncode == 2
+    assert lab.command(PAIR.replace("public.levels", "public.nothing"), "--json").returncode == 4
+
+
+KEYS = {
+    "uuid": ("uuid", "uuid", "md5(i::text)::uuid", ""),
+    "bytewise text": ("text COLLATE \"C\"", "varchar(40) COLLATE \"C\"", "'Key-' || md5(i::text)", ""),
+    "sorted alike": ('text COLLATE "und-x-icu"', 'text COLLATE "und-x-icu"', "chr(65 + i % 58) || i", ""),
+    "sorted differently": ('text COLLATE "und-x-icu"', 'text COLLATE "C"', "chr(65 + i % 58) || i", ""),
+    "sparse": ("bigint", "bigint", "((i::bigint * 7919 * 7919) % 1000003) * 1000000007", ""),
+    "integer and text": ("bigint", "text", "i", ", type: int"),
+    "uuid and text": ("uuid", "text", "md5(i::text)::uuid", ", type: uuid"),
+    "integer and numeric": ("int", "numeric(12,2)", "i", ""),
+    "timestamps": ("timestamptz", "timestamptz", "timestamptz '2024-01-01' + i * interval '1 ms'", ""),
+    "bytes": ("bytea", "bytea", "decode(md5(i::text), 'hex')", ""),
+    "blank-padded": ("char(12)", "char(12)", "'k' || i", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_type_of_key_is_swept_exactly(lab: Lab, name: str):
+    source_type, target_type, key, hint = KEYS[name]
+    if "icu" in source_type and not lab.source.execute(
+        "SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'"
+    ).fetchone():
+        pytest.skip("this PostgreSQL is built without ICU: it has one order of texts only")
+    lab.source.execute(f"CREATE TABLE t (id {source_type} PRIMARY KEY, v int, n int)")
+    lab.target.execute(f"CREATE TABLE t (id {target_type} PRIMARY KEY, v int, n int)")
+    lab.source.execute(f"INSERT INTO t SELECT {key}, i, i FROM generate_series(1, 2500) i")
+    lab.copy("SELECT id, v, n FROM t", "t")
+    pair = f"{{name: t, source: t, target: t, key: {{id: {{to: id{hint}}}}}, columns: {{v: v, n: n}}}}"
+    clean = lab.sweep(pair)
+    assert (True, 2500, 2500, 0) == (
+        clean.complete, clean.source_rows, clean.target_rows, clean.differences_total,
+    ), clean.reasons  # fmt: skip
+    lab.target.execute("UPDATE t SET v = -v WHERE n IN (1, 1300, 2500)")
+    lab.target.execute("DELETE FROM t WHERE n IN (2, 999)")
+    lab.source.execute("DELETE FROM t WHERE n IN (17, 2499)")
+    result = lab.sweep(pair)
+    kinds = sorted((d.kind.value, d.columns) for d in result.differences)
+    assert kinds == [("extra", ())] * 2 + [("missing", ())] * 2 + [("value_mismatch", ("v",))] * 3
+    assert result.complete
+    found(result)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_composite_keys_of_two_orders_and_names_are_swept_exactly(lab: Lab, way: str):
+    lab.source.execute("CREATE TABLE t (a int, b text, v int, PRIMARY KEY (a, b))")
+    lab.target.execute("CREATE TABLE u (v int, y text, x bigint, PRIMARY KEY (y, x))")
+    lab.source.execute(
+        "INSERT INTO t SELECT i / 50, 'b' || i % 50, i FROM generate_series(1, 3000) i"
+    )
+    lab.copy("SELECT v, b, a FROM t", "u")
+    pair = "{name: t, source: t, target: u, key: {a: x, b: y}, columns: {v: v}}"
+    assert found(lab.sweep(pair, f"{QUICK}, way: {way}")) == set()
+    lab.target.execute("DELETE FROM u WHERE x = 3 AND y = 'b3'")
+    lab.target.execute("INSERT INTO u VALUES (1, 'zz', 3), (1, '', -1)")
+    assert {((3, "b3"), "missing", ()), ((3, "zz"), "extra", ()), ((-1, ""), "extra", ())} == (
+        found(lab.sweep(pair, f"{QUICK}, way: {way}"))
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_empty_tables_are_equal_and_one_empty_side_shows_every_row(lab: Lab, way: str):
+    lab.both(STOCK, LEVELS)
+    settings = f"{QUICK}, way: {way}"
+    empty = lab.sweep(PAIR, settings)
+    assert (True, 0, 0, 0) == (
+        empty.complete, empty.source_rows, empty.target_rows, empty.differences_total,
+    )  # fmt: skip
+    lab.target.execute(f"INSERT INTO levels {ROWS.format(5000)}")
+    extra = lab.sweep(PAIR, settings)
+    assert {((i,), "extra", ()) for i in range(1, 5001)} == found(extra)
+    lab.target.execute("TRUNCATE levels")
+    lab.source.execute(f"INSERT INTO stock {ROWS.format(2500)}")
+    assert {((i,), "missing", ()) for i in range(1, 2501)} == found(lab.sweep(PAIR, settings))
+
+
+def test_one_key_written_in_several_ways_is_one_key_and_twice_is_never_clean(lab: Lab):
+    lab.both("CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE t (id text PRIMARY KEY, v int)")
+    lab.source.execute("INSERT INTO t VALUES (7, 1), (8, 1), (9, 1)")
+    lab.target.execute("INSERT INTO t VALUES ('007', 1), ('8', 1), ('+9', 2)")
+    pair = "{name: t, source: t, target: t, key: {id: {to: id, type: int}}, columns: {v: v}}"
+    result = lab.sweep(pair)
+    assert {((9,), "value_mismatch", ("v",))} == found(result)
+    assert result.complete
+    lab.target.execute("INSERT INTO t VALUES ('7', 1)")
+    assert not lab.sweep(pair).complete
+
+
+def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
+    lab.source.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, euros numeric(10,2), state text, doc jsonb, j json,"
+        " days int[], first text, last text, at timestamptz, note text)"
+    )
+    lab.target.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, cents bigint, state char(8), doc json, j json,"
+        " days int[], name text, at timestamptz(3), note text NOT NULL DEFAULT '')"
+    )
+    lab.source.execute("""INSERT INTO t SELECT i, i * 1.25, 'A', '{"b": 1.0, "a": 2}',
+        '{"x": [1, 2]}', ARRAY[i, NULL], 'F' || i, 'L' || i,
+        '2024-01-01 00:00:00.123456Z', CASE WHEN i % 2 = 0 THEN 'n' END
+        FROM generate_series(1, 300) i""")
+    lab.target.execute("""INSERT INTO t SELECT i, i * 125, 'active', '{"a": 2, "b": 1}',
+        '{ "x": [1, 2.0] }', ARRAY[i, NULL], 'F' || i || ' ' || 'L' || i,
+        '2024-01-01 00:00:00.123Z', CASE WHEN i % 2 = 0 THEN 'n' ELSE '' END
+        FROM generate_series(1, 300) i""")
+    pair = """{name: t, source: t, target: t, key: {id: id}, columns: {
+        euros: {to: cents, type: decimal, factor: 100}, state: {to: state, values: {A: active}},
+        doc: doc, j: j, days: days, name: {to: name, concat: [first, last]},
+        at: {to: at, type: timestamptz, precision: ms}, note: {to: note, type: text, null_as: ""}}}"""
+    clean = lab.sweep(pair)
+    assert (True, set()) == (clean.complete, found(clean)), clean.reasons
+    lab.target.execute("UPDATE t SET cents = cents + 1 WHERE id = 3")
+    lab.target.execute("UPDATE t SET doc = '{\"a\": 2}', state = 'A' WHERE id = 4")
+    lab.target.execute("UPDATE t SET days = ARRAY[1], note = 'x' WHERE id = 5")
+    assert {
+        ((3,), "value_mismatch", ("euros",)),
+        ((4,), "value_mismatch", ("state", "doc")),
+        ((5,), "value_mismatch", ("days", "note")),
+    } == found(lab.sweep(pair))
+
+
+def test_a_table_without_a_usable_index_is_refused_with_the_remedy(lab: Lab):
+    lab.both(STOCK, "CREATE TABLE levels (sku bigint, on_hand bigint, price numeric, remark text, at timestamptz)")
+    refused = lab.command(PAIR, "--json")
+    assert refused.returncode == 4
+    (error,) = json.loads(refused.stdout)["pairs"]["stock"]["errors"]
+    assert error["code"] == "sweep.no-index"
+    assert "CREATE UNIQUE INDEX CONCURRENTLY ON public.levels (sku)" in error["fix"]
+
+
+def test_rows_with_a_null_key_make_a_sweep_incomplete(lab: Lab):
+    lab.both("CREATE TABLE t (id int UNIQUE, v int)")
+    lab.both("INSERT INTO t VALUES (1, 1), (NULL, 2)")
+    pair = "{name: t, source: t, target: t, key: {id: id}, columns: {v: v}}"
+    result = lab.sweep(pair)
+    assert not result.complete
+    assert any("NULL in their key" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "DROP TABLE levels; " + LEVELS,
+        "ALTER TABLE levels DROP COLUMN remark",
+        "ALTER TABLE levels ALTER COLUMN on_hand TYPE text",
+        "ALTER TABLE levels RENAME TO gone",
+    ],
+)
+def test_a_table_changed_while_it_is_swept_is_never_clean(lab: Lab, way: str, ddl: str):
+    _stock(lab)
+    done = threading.Event()
+
+    def change(_report: object) -> None:
+        if not done.is_set():
+            done.set()
+            lab.target.execute(ddl)
+
+    result = lab.sweep(PAIR, f"{QUICK}, way: {way}", on_progress=change)
+    assert done.is_set()
+    assert not result.complete
+    assert any("DDL" in reason for reason in result.reasons)
+
+
+def test_a_locked_table_ends_as_incomplete_not_as_a_hang(lab: Lab):
+    _stock(lab, 100)
+    with psycopg.connect(lab.target_dsn) as locker:
+        locker.execute("LOCK TABLE levels IN ACCESS EXCLUSIVE MODE")
+        settings = f"{QUICK}, lock_timeout_seconds: 0.2, retries_max: 1"
+        result = lab.sweep(PAIR, settings)
+    assert (False, 0) == (result.complete, result.differences_total)
+    assert any("lock timeout" in reason for reason in result.reasons)
+
+
+class _Replicator(threading.Thread):
+    """Writes the source and, later, the same to the target: never the same row out of order."""
+
+    def __init__(self, lab: Lab, lag_seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._dsns = lab.source_dsn, lab.target_dsn
+        self._lag = lag_seconds
+        self.ended = threading.Event()
+        self.applied = 0
+
+    def run(self) -> None:
+        source = psycopg.connect(self._dsns[0], autocommit=True)
+        target = psycopg.connect(self._dsns[1], autocommit=True)
+        waiting: list[tuple[float, str, tuple[int, ...]]] = []
+        number = 0
+        while not self.ended.is_set() or waiting:
+            if not self.ended.is_set():
+                number += 1
+                for statement, values in self._writes(number):
+                    source.execute(statement.format("stock", "item_id", "quantity", "seen"), values)
+                    waiting.append((time.monotonic() + self._lag, statement, values))
+            while waiting and waiting[0][0] <= time.monotonic():
+                _, statement, values = waiting.pop(0)
+                target.execute(statement.format("levels", "sku", "on_hand", "at"), values)
+                self.applied += 1
+            time.sleep(0.001)
+        source.close()
+        target.close()
+
+    def _writes(self, number: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield "UPDATE {0} SET {2} = %s WHERE {1} = %s", (number, 1000 + number * 37 % 1500)
+        yield "UPDATE {0} SET {2} = %s WHERE {1} = %s", (number, 1001)  # hot
+        if number % 3 == 0:
+            yield "INSERT INTO {0} ({1}, {2}, {3}) VALUES (%s, 1, now())", (10_000 + number,)
+        if number % 5 == 0:
+            yield "DELETE FROM {0} WHERE {1} = %s", (10_000 + number - 30 + number % 3,)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_under_live_writes_what_is_in_flight_is_never_called_different(lab: Lab, way: str):
+    _stock(lab)
+    lab.source.execute("UPDATE stock SET quantity = 0 WHERE item_id IN (1001)")
+    lab.target.execute("UPDATE levels SET on_hand = 0 WHERE sku IN (1001)")
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku = 7")
+    lab.target.execute("DELETE FROM levels WHERE sku = 2900")
+    lab.target.execute("INSERT INTO levels (sku, at) VALUES (-9, now())")
+    # now() differs between the two sides: the pair leaves that column out
+    pair = PAIR.replace(", seen: at", "")
+    replicator = _Replicator(lab, lag_seconds=0.3)
+    replicator.start()
+    time.sleep(0.5)
+    try:
+        settings = f"settle_seconds: 1.5, chunk_rows: 300, unconfirmed_seconds: 4, way: {way}"
+        results = [lab.sweep(pair, settings) for _ in range(2)]
+    finally:
+        replicator.ended.set()
+        replicator.join(30)
+    assert replicator.applied > 100
+    for result in results:
+        assert {
+            ((7,), "value_mismatch", ("quantity",)), ((2900,), "missing", ()), ((-9,), "extra", ()),
+        } == found(result)  # fmt: skip
+    assert {
+        ((7,), "value_mismatch", ("quantity",)), ((2900,), "missing", ()), ((-9,), "extra", ()),
+    } == found(lab.sweep(pair))  # fmt: skip
+
+
+def test_a_killed_sweep_goes_on_and_finds_what_a_whole_one_finds(lab: Lab):
+    _stock(lab, 40_000)
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku % 1000 = 7")
+    lab.target.execute("DELETE FROM levels WHERE sku % 5000 = 9")
+    expected = {((i,), "value_mismatch", ("quantity",)) for i in range(7, 40_000, 1000)} | {
+        ((i,), "missing", ()) for i in range(9, 40_000, 5000)
+    }
+    settings = "settle_seconds: 0.05, chunk_rows: 200, checkpoint_seconds: 0.01, way: merge"
+    process = lab.start(PAIR, "--json", settings=settings)
+    state = lab.folder / "state" / "sweep-lab-stock.json"
+    deadline = time.monotonic() + 60
+    kept = 0
+    while time.monotonic() < deadline and process.poll() is None and kept < 10_000:
+        if state.exists():
+            kept = json.loads(state.read_text())["totals"]["source_rows"]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    assert 10_000 <= kept < 40_000
+    assert state.stat().st_mode & 0o077 == 0
+    resumed = lab.command(PAIR, "--json", "--resume", settings=settings)
+    pair = json.loads(resumed.stdout)["pairs"]["stock"]
+    assert (1, True, True) == (resumed.returncode, pair["resumed"], pair["complete"])
+    assert {"source": 40_000, "target": 39_992} == pair["rows"]
+    assert expected == {
+        ((d["key"]["item_id"],), d["kind"], tuple(d["columns"])) for d in pair["differences"]
+    }
+    assert not state.exists()
+
+
+def test_limits_stop_a_sweep_and_the_list_is_capped_while_the_count_is_exact(lab: Lab):
+    _stock(lab)
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku <= 2000")
+    stopped = lab.sweep(PAIR, differences_max=5)
+    assert not stopped.complete
+    assert stopped.differences_total >= 5
+    late = lab.sweep(PAIR, seconds_max=0.0)
+    assert (False, 0) == (late.complete, late.differences_total)
+    capped = lab.sweep(PAIR, f"{QUICK}, differences_listed_max: 10, suspects_max: 100")
+    assert (10, 2000, True) == (
+        len(capped.differences), capped.differences_total, capped.complete,
+    )  # fmt: skip
+    assert capped.json()["differences_left_out"] == 1990
+
+
+def test_a_sample_says_what_it_means_and_never_that_tables_are_equal(lab: Lab):
+    _stock(lab)
+    config = parse_config(lab.text(PAIR)).config
+    prepared = prepare(config, config.pairs[0])
+    clean = sample_pair(prepared, config, 500, seed=1)
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku % 10 = 0")
+    dirty = sample_pair(prepared, config, 500, seed=1)
+    prepared.close()
+    assert (False, 0) == (clean.complete, clean.differences_total)
+    assert clean.sample is not None
+    assert dirty.sample is not None
+    drawn = clean.sample["source"]["rows"]
+    assert 350 < drawn < 650
+    assert clean.sample["source"]["share_at_most"] == pytest.approx(1 - 0.05 ** (1 / drawn))
+    assert 0.1 <= dirty.sample["source"]["share_at_most"] < 0.2
+
+
+def test_the_repair_makes_the_target_follow_and_does_nothing_when_stale(lab: Lab):
+    _stock(lab)
+    _plant(lab)
+    lab.source.execute("UPDATE stock SET note = 'it''s a \\back\\slash' WHERE item_id = 50")
+    path = lab.folder / "repair.sql"
+    repair = RepairFile(path)
+    lab.sweep(PAIR, on_outcome=repair.add)
+    repair.close()
+    text = path.read_text()
+    assert len(PLANTED) + 1 == repair.statements
+    assert text.rstrip().endswith("ROLLBACK;")
+    assert path.stat().st_mode & 0o077 == 0
+    lab.target.execute("UPDATE levels SET on_hand = -2 WHERE sku = 7")  # has changed since
+    lab.target.execute(text)
+    assert len(PLANTED) + 1 == lab.sweep(PAIR).differences_total, "it was rolled back"
+    lab.target.execute(text.replace("ROLLBACK;", "COMMIT;"))
+    assert {((7,), "value_mismatch", ("quantity",))} == found(lab.sweep(PAIR))
+
+
+def test_servers_of_two_versions_are_compared_after_their_hashes_were(
+    server: str, tmp_path: pathlib.Path
+):
+    if bare_postgres.other_binaries() is None:
+        pytest.skip("no PostgreSQL of another version is installed on this machine")
+    with bare_postgres.server(tmp_path / "other") as dsn:
+        lab = new_lab(server, tmp_path, dsn)
+        _stock(lab)
+        assert found(lab.sweep(PAIR)) == set()
+        _plant(lab)
+        assert found(lab.sweep(PAIR)) == PLANTED
+        lab.close()
+
+
+def test_md5_finds_the_same_where_hashes_cannot_be_compared(lab: Lab, monkeypatch):
+    monkeypatch.setattr("figwatch.connectors.sweep.postgres._PROBE", "SELECT 1 / 0")
+    _stock(lab)
+    assert lab.way(PAIR) == "checksum"
+    assert found(lab.sweep(PAIR)) == set()
+    _plant(lab)
+    assert found(lab.sweep(PAIR)) == PLANTED
+
+
+def test_its_sessions_cannot_write_and_its_errors_hold_no_password(lab: Lab):
+    _stock(lab, 10)
+    config = parse_config(lab.text(PAIR)).config
+    prepared = prepare(config, config.pairs[0])
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        prepared.sessions[1].connection.execute("DELETE FROM public.levels")
+    prepared.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(lab.names[0], "postgresql://me:hunter2@127.0.0.1:1/none")
+        with pytest.raises(FigwatchError) as raised:
+            prepare(config, config.pairs[0])
+    assert "hunter2" not in str(raised.value)
