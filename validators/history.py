@@ -9,7 +9,7 @@ import enum
 from figwatch.validators.change import Change, Moved, Op, Side, Snapshot, Truncate
 from figwatch.validators.columns import complete
 from figwatch.validators.outcome import Reason
-from figwatch.validators.state import Entry, KeyState, Source, Target, Track
+from figwatch.validators.state import Carried, Entry, KeyState, Source, Target, Track
 
 MAX_DROPPED = 64
 """Versions pushed out of a ring unshown that are remembered for measuring; beyond it they give no
@@ -171,24 +171,25 @@ def _later(track: Track, truncate: Truncate) -> bool:
 def move_in(state: KeyState, moved: Moved) -> bool:
     """Complete the row under its new key with the long values it had under the old one.
 
-    Returns False while that row has not been read.
+    Later versions in which those columns are still unknown have not changed them, and are
+    completed too. Returns False while the row of that move has not been read.
     """
-    if moved.side is Side.SOURCE:
-        source = state.source
-        if source is None or not source.ring or source.ring[-1].position != moved.position:
-            return False
-        row: Entry | Target = source.ring[-1]
-        track = source.track
-    else:
-        if state.target is None or state.target.track.position != moved.position:
-            return False
-        row, track = state.target, state.target.track
-    if row.fingerprint is None or not row.unknown:
-        return True
-    row.fingerprint, row.sketch, row.unknown, used = complete(
-        row.fingerprint, row.sketch, row.unknown, moved.carried, moved.sketch
-    )
-    track.carried += used
+    side = state.source if moved.side is Side.SOURCE else state.target
+    if side is None or moved.position is None or side.track.moved != moved.position:
+        return False
+    versions: list[Entry | Target] = [side] if isinstance(side, Target) else [
+        entry
+        for entry in side.ring
+        if entry.position is not None and entry.position >= moved.position
+    ]  # fmt: skip
+    used: Carried = ()
+    for row in versions:
+        if row.fingerprint is not None and row.unknown:
+            row.fingerprint, row.sketch, row.unknown, used = complete(
+                row.fingerprint, row.sketch, row.unknown, moved.carried, moved.sketch
+            )
+    side.track.carried += used
+    side.track.moved = None
     return True
 
 
@@ -256,16 +257,17 @@ def _row(
     track: Track, change: Change, older_sketch: bytes
 ) -> tuple[bytes | None, bytes, tuple[int, ...]]:
     """Complete the event's row with the columns carried forward, and carry on."""
-    if change.fingerprint is None:
-        track.carried = ()
-        return None, b"", ()
-    if not change.unknown:
-        track.carried = change.carried
+    if change.fingerprint is None or not change.unknown:
+        track.carried, track.moved = change.carried, None
         return change.fingerprint, change.sketch, ()
     fingerprint, sketch, unknown, used = complete(
         change.fingerprint, change.sketch, change.unknown, track.carried, older_sketch
     )
     track.carried = change.carried + used
+    if not unknown:
+        track.moved = None
+    elif change.op is Op.CREATE and change.moved is not None:
+        track.moved = change.position
     return fingerprint, sketch, unknown
 
 

@@ -53,6 +53,9 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     carried: Carried = ()
     emitted_stream: int = -1
     """Stream of the last emission: not that of its version where partitions were added."""
+    moved: tuple[int, ...] | None = None
+    """Position of the create by which the row came here from another key, while its long values
+    are still on their way (see `figwatch.validators.change.Moved`)."""
 
 
 class Source(msgspec.Struct, array_like=True, gc=False):
