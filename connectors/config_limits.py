@@ -43,10 +43,6 @@ class WorkerConfig(Section):
     batch_records_max: int = Field(default=2000, ge=1, le=100_000)
     """Most records that are decoded or judged in one step."""
 
-    findings_kept_max: int = Field(default=10_000, ge=1)
-    """Most findings a partition keeps on record, resolved ones included. Counts stay exact beyond
-    it; the overflow is counted and said."""
-
 
 class SyncGateConfig(Section):
     """The exit criteria of stage `sync`."""

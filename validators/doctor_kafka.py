@@ -56,6 +56,16 @@ def assess_topic(name: str, topic: TopicFacts | CouldNot | None, limits: Limits)
                 f"kafka-configs --alter --topic {name} --add-config retention.ms={ms}",
             )
         )
+    if topic.bytes_bound:
+        checks.append(
+            Check(
+                "topic",
+                name,
+                Outcome.NOTE,
+                "records are dropped by size too (retention.bytes): a burst shortens their time",
+                f"kafka-configs --alter --topic {name} --add-config retention.bytes=-1",
+            )
+        )
     if topic.begun_late:
         partitions = ", ".join(map(str, topic.begun_late))
         checks.append(

@@ -409,6 +409,7 @@ def test_a_fault_is_found_with_its_remedy(plant, name, outcome, remedy):
         pytest.param(setting("decimal.handling.mode", "double"), id="no decimals are compared"),
         pytest.param(source_topic(begun_late=(0,)), id="a late start is told, not a fault"),
         pytest.param(setting("skipped.operations", None), id="truncates are rare"),
+        pytest.param(source_topic(bytes_bound=True), id="a bound by size is told, not a fault"),
         pytest.param(
             source_table(identity="i", identity_columns=("id", "x")), id="an index with the key"
         ),
