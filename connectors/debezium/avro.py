@@ -9,14 +9,15 @@ import enum
 import struct
 from typing import Any, Protocol
 
-from figwatch.connectors.debezium.avro_compile import Reader, compile_reader
+from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
-from figwatch.connectors.debezium.framing import MAGIC, Headers, SchemaRef, frame_of
+from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.validators.canonical_values import parse_json
 
 SCHEMAS_MAX = 10_000
-_UNFIT = (ValueError, IndexError, struct.error, RecursionError, TypeError, MemoryError)
+CONFLUENT_BYTES = 5
+UNFIT = (ValueError, IndexError, struct.error, RecursionError, TypeError, MemoryError)
 
 
 class Role(enum.StrEnum):
@@ -66,6 +67,7 @@ class AvroReader:
     def __init__(self, source: SchemaSource | None = None, form: str = "auto") -> None:
         self._source = source
         self._form = form
+        self.takes_json = form != "avro"
         self._compiled: dict[SchemaRef, Compiled] = {}
 
     def read(self, data: bytes, headers: Headers, role: Role) -> tuple[Any, Any] | None:
@@ -79,7 +81,7 @@ class AvroReader:
             return None
         frame = frame_of(data, headers, role)
         if frame is None:
-            if (data[:1] and data[0] == MAGIC) or self._form == "avro":
+            if data[:1] == b"\0" or (not self.takes_json and role is Role.VALUE):
                 raise MalformedError(Reason.UNKNOWN_FRAMING, f"the {role} is in no known framing")
             return None
         found = self._compiled.get(frame.ref) or self._compile(frame.ref, role)
@@ -87,13 +89,19 @@ class AvroReader:
             return self._json(data[frame.start :]), None
         try:
             document, end = found.read(data, frame.start)
-        except _UNFIT:
+        except UNFIT:
             document, end = None, -1
         if end != len(data):
             raise MalformedError(
                 Reason.BAD_AVRO, f"the {role}'s bytes do not fit schema {frame.ref.value}"
             )
         return document, found.schema
+
+    @staticmethod
+    def confluent(data: bytes, headers: Headers, role: Role) -> bool:
+        """Whether the first five bytes alone name the schema."""
+        frame = frame_of(data, headers, role)
+        return frame is not None and frame.start == CONFLUENT_BYTES
 
     def _compile(self, ref: SchemaRef, role: Role) -> Compiled:
         if self._source is None:
@@ -109,7 +117,7 @@ class AvroReader:
             self._compiled.clear()
         try:
             found = self._compiled[ref] = compiled(registered)
-        except (*_UNFIT, KeyError, AttributeError):
+        except (*UNFIT, KeyError, AttributeError):
             detail = f"schema {ref.value} is no Avro schema that can be read"
             raise MalformedError(Reason.BAD_SCHEMA, detail) from None
         return found
@@ -119,6 +127,15 @@ class AvroReader:
             return parse_json(data)
         except ValueError as error:
             raise MalformedError(Reason.BAD_JSON, str(error)) from None
+
+
+def direct_reader(schema: AvroSchema, keep: Make) -> Reader:
+    """A reader that builds what is wanted of a schema's values, and nothing else.
+
+    Raises:
+        ValueError: the schema cannot be read.
+    """
+    return compile_reader(schema.schema, keep, schema.known)
 
 
 def compiled(registered: Registered) -> Compiled:

@@ -12,8 +12,20 @@ from typing import Any, NamedTuple
 ITEM_DEPTH_MAX = 32
 Reader = Callable[[bytes, int], tuple[Any, int]]
 """(data, start) → (value, end)."""
-Keep = Mapping[str, Any] | None
-"""Field → what is kept of it (None: all). A record's other fields are skipped."""
+
+
+class Make(NamedTuple):
+    """A record is not wanted as a dict but as `make(field, field, ...)`: of each field what `of`
+    keeps; `absent` for those that the schema lacks. All other fields are skipped.
+    """
+
+    make: Callable[..., Any]
+    of: Mapping[str, "Make | None"]
+    absent: Any = None
+
+
+Keep = Make | None
+"""What is built of a value: None is all of it."""
 
 
 class BadAvroError(ValueError):
@@ -111,7 +123,7 @@ class _Compiler:
         if kind in {"array", "map"}:
             return self._blocks(schema, out, place)
         if kind not in {"record", "enum", "fixed"}:
-            return self._by_name(kind, out, place)
+            return self._by_name(kind, keep, out, place)
         full, space = _full_name(schema, place.space)
         self.names[full] = (schema, space)
         if kind == "record":
@@ -119,20 +131,31 @@ class _Compiler:
         return self._fixed_or_enum(schema, out, place.pad)
 
     def _record(self, schema: Any, keep: Keep, out: str, place: _Place) -> list[str]:
-        lines, pairs = [], []
+        lines: list[str] = []
+        built: dict[str, str] = {}
         for field in schema["fields"]:
             name = field["name"]
-            wanted = bool(out) and (keep is None or name in keep)
-            target = self._name("v") if wanted else ""
-            inner = keep.get(name) if keep is not None and wanted else None
-            lines += self._value(field["type"], inner, target, place)
+            wanted = bool(out) and (keep is None or name in keep.of)
             if wanted:
-                constant = self._name("n")
-                self.scope[constant] = name
-                pairs.append(f"{constant}: {target}")
+                built[name] = self._name("v")
+            inner = keep.of[name] if keep is not None and wanted else None
+            lines += self._value(field["type"], inner, built.get(name, ""), place)
         if out:
-            lines.append(f"{place.pad}{out} = {{{', '.join(pairs)}}}")
+            lines.append(f"{place.pad}{out} = {self._built(built, keep)}")
         return lines or [f"{place.pad}pass"]
+
+    def _built(self, built: dict[str, str], keep: Keep) -> str:
+        if keep is None:
+            names = {self._constant(name): variable for name, variable in built.items()}
+            return "{" + ", ".join(f"{name}: {v}" for name, v in names.items()) + "}"
+        absent = self._constant(keep.absent)
+        arguments = ", ".join(built.get(name, absent) for name in keep.of)
+        return f"{self._constant(keep.make)}({arguments})"
+
+    def _constant(self, value: Any) -> str:
+        name = self._name("k")
+        self.scope[name] = value
+        return name
 
     def _union(self, branches: list[Any], keep: Keep, out: str, place: _Place) -> list[str]:
         index = self._name("i")
@@ -164,7 +187,7 @@ class _Compiler:
         self.scope[helper] = make(self.scope[item])
         return [f"{place.pad}{out or '_'}, p = {helper}(d, p)"]
 
-    def _by_name(self, name: Any, out: str, place: _Place) -> list[str]:
+    def _by_name(self, name: Any, keep: Keep, out: str, place: _Place) -> list[str]:
         """A type that was defined before, possibly the one being defined."""
         full = str(name)
         if full not in self.names and place.space:
@@ -172,6 +195,8 @@ class _Compiler:
         if full not in self.names:
             raise ValueError("an Avro schema names a type that is not defined")
         schema, space = self.names[full]
+        if keep is not None:  # what is kept has an end, the type may have none
+            return self._value(schema, keep, out, place.inner(space=space))
         if full not in self.made:
             call = self.made[full] = self._name("r")
             self.scope[call] = self._later(f"{call}_")

@@ -50,12 +50,12 @@ class AvroSchema:
     def __init__(self, schema: Any, identity: Hashable, known: Sequence[Any] = ()) -> None:
         self.schema = schema
         self.identity = identity
-        self._known = known
+        self.known = known
 
     def wires(self, member: str | None) -> dict[str, Wire]:
         """See `schema.RecordSchema`."""
         names: dict[str, Any] = {}
-        for schema in (*self._known, self.schema):
+        for schema in (*self.known, self.schema):
             _collect(schema, names, 0)
         record = _record(self.schema, names)
         if member is not None:

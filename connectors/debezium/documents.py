@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.schema import ConnectSchema, RecordSchema
@@ -26,6 +27,8 @@ class Document:
     value: Any
     schema: RecordSchema | None = None
     prefix: bytes | None = None
+    avro: AvroSchema | None = None
+    """The schema, where the value is Avro behind a prefix of five bytes."""
 
 
 class _Schemaful(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,7 +50,9 @@ def document_of(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> 
         raise MalformedError(Reason.TOO_LARGE, f"a record of more than {RECORD_BYTES_MAX} bytes")
     found = avro.read(data, headers, role)
     if found is not None:
-        return Document(*found)
+        document, schema = found
+        framed = data[0] == 0 and schema is not None and avro.confluent(data, headers, role)
+        return Document(document, schema, avro=schema if framed else None)
     if data[:1] == b"{":
         schemaful = _embedded(data)
         if schemaful is not None:

@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from figwatch.connectors.debezium.avro import AvroReader, Role
-from figwatch.connectors.debezium.documents import document_of
+from figwatch.connectors.debezium.avro import (
+    CONFLUENT_BYTES,
+    UNFIT,
+    AvroReader,
+    Role,
+    direct_reader,
+)
+from figwatch.connectors.debezium.avro_compile import Make, Reader
+from figwatch.connectors.debezium.documents import Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
@@ -62,6 +69,7 @@ class KeyReader:
         """Forget all compiled plans."""
         self._plans: dict[Any, KeyPlan] = {}
         self._plain = key_plan(self._feeds, {}, self._placeholder)
+        self._direct: dict[bytes, tuple[KeyPlan, Reader]] = {}
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
 
@@ -74,6 +82,14 @@ class KeyReader:
         """
         if not key:
             return None
+        direct = self._direct.get(key[:CONFLUENT_BYTES]) if key[0] == 0 else None
+        if direct is not None:
+            plan, read = direct
+            try:
+                row, end = read(key, CONFLUENT_BYTES)
+            except UNFIT:
+                return self._slow(key, headers)
+            return KeyRow(plan, row) if end == len(key) else self._slow(key, headers)
         if key[0] == _BRACE:
             plan, data = self._plain, key
             if key.startswith(self._prefix):
@@ -106,8 +122,20 @@ class KeyReader:
             return self._bare(_text(key))
         if not isinstance(document.value, dict):
             return self._bare(document.value)
+        plan = self._plan(document)
+        prefix = key[:CONFLUENT_BYTES]
+        if document.avro is not None and prefix not in self._direct:
+            if len(self._direct) >= SCHEMAS_MAX:
+                self._direct.clear()
+            keep = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
+            self._direct[prefix] = (plan, direct_reader(document.avro, keep))
+        if document.prefix is not None:
+            self._prefix, self._prefix_plan = document.prefix, plan
+        return KeyRow(plan, plan.row_of(document.value))
+
+    def _plan(self, document: Document) -> KeyPlan:
         if document.schema is None:
-            return KeyRow(self._plain, self._plain.row_of(document.value))
+            return self._plain
         plan = self._plans.get(document.schema.identity)
         if plan is None:
             try:
@@ -119,9 +147,7 @@ class KeyReader:
                 self._plans.clear()
             plan = key_plan(self._feeds, wires, self._placeholder)
             self._plans[document.schema.identity] = plan
-        if document.prefix is not None:
-            self._prefix, self._prefix_plan = document.prefix, plan
-        return KeyRow(plan, plan.row_of(document.value))
+        return plan
 
     def _bare(self, value: Any) -> KeyRow:
         """A key that is just a value (outbox events, bare keys): the only column, if it is one."""

@@ -13,7 +13,14 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.avro import (
+    CONFLUENT_BYTES,
+    UNFIT,
+    AvroReader,
+    Role,
+    direct_reader,
+)
+from figwatch.connectors.debezium.avro_compile import Make, Reader
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
@@ -22,6 +29,7 @@ from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
 from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
+from figwatch.connectors.debezium.source import FIELDS, Source
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_values import Wire, json_text
 from figwatch.validators.change import Op
@@ -30,6 +38,14 @@ _UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
 IDENTITY_LOOKS = 50
 """First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
+
+
+def _envelope(plan: RowPlan) -> Make:
+    """What is needed of an Avro envelope."""
+    row = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
+    source = Make(Source, dict.fromkeys(FIELDS))
+    of = {"op": None, "after": row, "source": source, "transaction": None}
+    return Make(RowEvent, of)
 
 
 class Route:
@@ -51,6 +67,7 @@ class Route:
         self._placeholder = placeholder
         self._on_change = on_change
         self._looks = IDENTITY_LOOKS
+        self._brace = b"{" if avro.takes_json else b"\xff"  # which no record starts with
         self._keys = KeyReader(feeds, avro, placeholder, self._learn)
         self._rows = RowWriter(feeds, self._keys, ignored)
         self.reset()
@@ -59,11 +76,12 @@ class Route:
         """Forget all compiled plans: an agreement has changed."""
         self._plans: dict[Any, RowPlan] = {}
         self._plain = row_plan(self.feeds, {}, self._placeholder)
+        self._direct: dict[bytes, tuple[RowPlan, Reader]] = {}
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
         self._keys.reset()
 
-    def decode(  # called a million times: positional
+    def decode(  # noqa: C901, PLR0911  # the hot path: in one piece
         self,
         partition: int,
         offset: int,
@@ -81,7 +99,11 @@ class Route:
         try:
             if value is None:
                 return self._rows.tombstone(where, headers, key)
-            if not self._looks and value[:1] == b"{" and len(value) <= RECORD_BYTES_MAX:
+            if not self._looks and value[:1] == b"\0" and value[:CONFLUENT_BYTES] in self._direct:
+                found = self._avro_event(where, headers, key, value)
+                if found is not None:
+                    return found
+            elif not self._looks and value[:1] == self._brace and len(value) <= RECORD_BYTES_MAX:
                 plan, payload = self._plain, value
                 if value.startswith(self._prefix):
                     plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
@@ -100,6 +122,24 @@ class Route:
         except MalformedError as error:
             return self._rows.malformed(where, headers, key, error.reason, str(error))
 
+    def _avro_event(
+        self, where: Where, headers: Headers, key: bytes | None, value: bytes
+    ) -> Decoded | None:
+        """The changes of an Avro envelope of a known schema; None where that is not enough."""
+        plan, read = self._direct[value[:CONFLUENT_BYTES]]
+        try:
+            event, end = read(value, CONFLUENT_BYTES)
+        except UNFIT:
+            return None
+        if end != len(value) or event.source is None:
+            return None
+        op = _UPSERTS.get(event.op)
+        if op is not None and event.after is not None:
+            return self._rows.upsert(where, headers, key, op, event, plan)
+        if event.op == "d":
+            return self._rows.quick_delete(where, headers, key, event, plan)
+        return None
+
     def learn(self, headers: Headers, key: bytes | None, value: bytes | None) -> None:
         """Take the schemas of a record, without decoding its row.
 
@@ -117,7 +157,7 @@ class Route:
             event = event_of(document.value, headers)
             if isinstance(event, Event):
                 plan = self._plan(document, event)
-                self._remember(document, event, plan)
+                self._remember(document, event, plan, value)
 
     def _learn(self, wires: dict[str, Wire]) -> None:
         changed = [feed.learn(wires, self._placeholder) for feed in self.feeds]
@@ -138,10 +178,18 @@ class Route:
             self.ignored[event] += 1
             return ()
         plan = self._plan(document, event)
-        self._remember(document, event, plan)
+        self._remember(document, event, plan, value)
         return self._write(where, headers, key, event, plan)
 
-    def _remember(self, document: Document, event: Event, plan: RowPlan) -> None:
+    def _remember(self, document: Document, event: Event, plan: RowPlan, value: bytes) -> None:
+        """Know the next record of this schema by its first bytes."""
+        if event.member != "after" or event.flattened or event.inner_schema is not None:
+            return
+        prefix = value[:CONFLUENT_BYTES]
+        if document.avro is not None and prefix not in self._direct:
+            if len(self._direct) >= SCHEMAS_MAX:
+                self._direct.clear()
+            self._direct[prefix] = (plan, direct_reader(document.avro, _envelope(plan)))
         if document.prefix is not None and event.member == "after" and not event.flattened:
             self._prefix, self._prefix_plan = document.prefix, plan
 
