@@ -33,8 +33,14 @@ class Statements:
     extra: tuple[str, ...]
 
     @property
-    def from_(self) -> Identifier:
-        return Identifier(*split_name(self.table.name))
+    def from_(self) -> Composed:
+        return SQL("{} AS t").format(Identifier(*split_name(self.table.name)))
+
+    def column(self, name: str) -> Identifier:
+        """A column by table and name: a bare name in ORDER BY means the result's column, and a
+        number cast to text there is sorted as text.
+        """
+        return Identifier("t", name)
 
     def facts(self, name: str) -> ColumnFacts:
         found = self.table.column(name)
@@ -64,14 +70,14 @@ class Statements:
         selected = [self._written(self.facts(self.name_of(p)), p) for p in shared]
         selected += [self._written(self.facts(name), None) for name in self.extra]
         if versions:
-            selected.insert(0, SQL("xmin::text"))
+            selected.insert(0, SQL("t.xmin::text"))
         order = SQL("") if not ordered else SQL(" ORDER BY {}").format(self._order())
         return SQL("SELECT {} FROM {} WHERE {}{}{}").format(
             SQL(", ").join(selected), self.from_, where, order, _limit(limit)
         )
 
     def _written(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
-        name = Identifier(facts.name)
+        name = self.column(facts.name)
         if facts.family is Family.ARRAY:
             return SQL("array_to_json({})::text").format(name)
         if facts.type == "money":
@@ -85,7 +91,7 @@ class Statements:
     # -- keys
 
     def _order(self) -> Composed:
-        return SQL(", ").join(Identifier(name) for name in self.plan.order[self.side])
+        return SQL(", ").join(self.column(name) for name in self.plan.order[self.side])
 
     def _ordered(self, key: KeyText) -> list[Composable]:
         """The key's literals in the order of the index."""
@@ -124,7 +130,7 @@ class Statements:
             for i, p in enumerate(self.plan.key)
         ]
         columns = [self.name_of(p) for p in self.plan.key]
-        names = [self._comparable(Identifier(name), name) for name in columns]
+        names = [self._comparable(self.column(name), name) for name in columns]
         if len(names) == 1:
             return SQL("{} = ANY({})").format(names[0], arrays[0])
         return SQL("({}) IN (SELECT * FROM unnest({}))").format(
@@ -154,7 +160,7 @@ class Statements:
         loose = [self.name_of(p) for p in self.plan.key if not self.facts(self.name_of(p)).not_null]
         if not loose:
             return None
-        condition = SQL(" OR ").join(SQL("{} IS NULL").format(Identifier(name)) for name in loose)
+        condition = SQL(" OR ").join(SQL("{} IS NULL").format(self.column(name)) for name in loose)
         return SQL("SELECT count(*) FROM {} WHERE {}").format(self.from_, condition)
 
     def sampled(self, share: float, seed: int, limit: int) -> Composed:
@@ -212,7 +218,7 @@ class Statements:
                 v=self._written(facts, None), s=Literal(seed)
             )
         else:
-            call = SQL(template).format(v=Identifier(facts.name), s=Literal(seed))
+            call = SQL(template).format(v=self.column(facts.name), s=Literal(seed))
         if facts.not_null:
             return call
         return SQL("COALESCE({}, {})").format(call, Literal(_NULL_HASH ^ seed))
@@ -220,7 +226,7 @@ class Statements:
     def _text_form(self, plan: ColumnPlan) -> Composable:
         facts = self.facts(self.name_of(plan))
         if plan.shared is Cast.TEXT:
-            return SQL("{}::text").format(Identifier(facts.name))
+            return SQL("{}::text").format(self.column(facts.name))
         return self._written(facts, plan)
 
     def _md5(self, parts: Sequence[Composable]) -> Composed:

@@ -186,6 +186,18 @@ def test_empty_tables_are_equal_and_one_empty_side_shows_every_row(lab: Lab, way
     assert {((i,), "missing", ()) for i in range(1, 2501)} == found(lab.sweep(PAIR, settings))
 
 
+def test_a_range_full_of_extra_rows_is_read_page_by_page_to_its_end(lab: Lab):
+    """The keys of differing leaves are paged in the key's own order: 9 before 10."""
+    _stock(lab, 200)
+    lab.target.execute(f"INSERT INTO levels SELECT * FROM ({ROWS.format(2100)}) r WHERE i > 200")
+    lab.target.execute("UPDATE levels SET on_hand = -1 WHERE sku IN (9, 10, 150)")
+    result = lab.sweep(PAIR, "settle_seconds: 0, chunk_rows: 100")
+    expected = {((i,), "extra", ()) for i in range(201, 2101)}
+    assert found(result) == expected | {
+        ((i,), "value_mismatch", ("quantity",)) for i in (9, 10, 150)
+    }
+
+
 def test_one_key_written_in_several_ways_is_one_key_and_twice_is_never_clean(lab: Lab):
     lab.both("CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE t (id text PRIMARY KEY, v int)")
     lab.source.execute("INSERT INTO t VALUES (7, 1), (8, 1), (9, 1)")
