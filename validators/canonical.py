@@ -80,7 +80,7 @@ class Placeholder:
             return value == self._codes or (len(value) == 1 and value[0] in self._items)
         if kind is dict and len(value) == 1:
             name, item = next(iter(value.items()))
-            return name in self._texts and item in self._texts
+            return name in self._texts and item.__class__ is str and item in self._texts
         return False
 
 

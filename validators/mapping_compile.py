@@ -166,21 +166,22 @@ def _silent_by_type(agreement: Agreement, side: Side, wire: Wire | None) -> bool
     return item in {Base.TIMESTAMPTZ, Base.DECIMAL, Base.FLOAT64, Base.BOOL, Base.BYTES}
 
 
-def _concat_reader(agreement: Agreement, placeholder: Placeholder) -> AtomOf:
+def _concat_reader(agreement: Agreement, wires: Wires, placeholder: Placeholder) -> AtomOf:
     """Several source columns joined; null ones are left out, as concat_ws does."""
     rule, kind = agreement.rule, agreement.kind
     t, pipeline = rule.transforms, stages(rule, Side.SOURCE, kind)
     read, finish = reader(kind), finisher(kind)
+    parts_of = [(column, _speller(wires.get(column))) for column in rule.columns(Side.SOURCE)]
 
     def atom(raws: Any, _flags: int) -> Atom:
         parts = []
-        for raw, column in zip(raws, rule.columns(Side.SOURCE), strict=True):
+        for raw, (column, spell) in zip(raws, parts_of, strict=True):
             if raw is msgspec.UNSET:
                 raise MissingColumnError(f"column `{column}` is not in the record")
             if placeholder.stands_for(raw):
                 raise UnknownValueError
             if raw is not None:
-                parts.append(spelled(raw))
+                parts.append(spell(raw))
         value = read(t.separator.join(parts))
         for stage in pipeline:
             value = stage(value)
@@ -189,17 +190,30 @@ def _concat_reader(agreement: Agreement, placeholder: Placeholder) -> AtomOf:
     return atom
 
 
-def column_atom(
-    agreement: Agreement, side: Side, wire: Wire | None, placeholder: Placeholder
-) -> AtomOf:
+def _speller(wire: Wire | None) -> Callable[[Any], str]:
+    """Reads a part of `concat` as its schema says, as text."""
+    if wire is None or wire.kind is None or wire.kind.base in _READ_AS_TEXT:
+        return spelled
+    kind = wire.kind
+    read, finish = reader(kind, wire), finisher(kind)
+    return lambda raw: spelled(canonical.shown(finish(read(raw)), kind))
+
+
+def wire_of(agreement: Agreement, side: Side, wires: Wires) -> Wire | None:
+    """The schema's word on a rule's column; None for none, or where several make up the value."""
+    columns = agreement.rule.columns(side)
+    return wires.get(columns[0]) if len(columns) == 1 else None
+
+
+def column_atom(agreement: Agreement, side: Side, wires: Wires, placeholder: Placeholder) -> AtomOf:
     """The right reader for a rule: constant, concat or one column."""
     t = agreement.rule.transforms
     if side is Side.SOURCE and t.has_constant:
         fixed = finisher(agreement.kind)(literal(t.constant, agreement.kind))
         return lambda _raw, _flags: fixed
     if side is Side.SOURCE and t.concat:
-        return _concat_reader(agreement, placeholder)
-    return atom_reader(agreement, side, wire, placeholder)
+        return _concat_reader(agreement, wires, placeholder)
+    return atom_reader(agreement, side, wire_of(agreement, side, wires), placeholder)
 
 
 def _inline(agreement: Agreement, side: Side, wire: Wire | None, text_limit: int) -> list[str]:
@@ -260,8 +274,8 @@ def compile_row(
     slow: list[str] = []
     for i, agreement in enumerate(agreements):
         columns = agreement.rule.columns(side)
-        wire = wires.get(columns[0]) if columns else None
-        atom_of = column_atom(agreement, side, wire, placeholder)
+        wire = wire_of(agreement, side, wires)
+        atom_of = column_atom(agreement, side, wires, placeholder)
         convert = canonical.cell(i, atom_of, special)
         scope[f"c{i}"] = _decimal_cell(agreement, side, wire, convert) or convert
         scope[f"d{i}"] = convert
@@ -365,9 +379,8 @@ def compile_key(
     scope: dict[str, Any] = {"enc": canonical.encode}
     lines = []
     for i, agreement in enumerate(agreements):
-        columns = agreement.rule.columns(side)
-        wire = wires.get(columns[0]) if columns else None
-        scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wire, placeholder), agreement.kind)
+        wire = wire_of(agreement, side, wires)
+        scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wires, placeholder), agreement.kind)
         lines.append(f"    v = {_raw(agreement.rule, side, fields)}")
         inline = _inline(agreement, side, wire, placeholder.text_min)
         if agreement.kind.base in _DATED:

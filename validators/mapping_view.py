@@ -17,7 +17,7 @@ from figwatch.validators.canonical_values import Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import Transforms
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import column_atom, written_as
+from figwatch.validators.mapping_compile import column_atom, wire_of, written_as
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ def column_view(
     views, atoms = {}, {}
     for side in Side:
         columns = agreement.rule.columns(side)
-        wire = wires.get(side, {}).get(columns[0]) if len(columns) == 1 else None
-        seen, encoding = written_as(agreement, side, wire)
+        known = wires.get(side, {})
+        seen, encoding = written_as(agreement, side, wire_of(agreement, side, known))
         example, problem = None, None
         if side in rows:
             raws = [rows[side].get(column, msgspec.UNSET) for column in columns]
             try:
-                atom = column_atom(agreement, side, wire, placeholder)(
+                atom = column_atom(agreement, side, known, placeholder)(
                     raws if len(raws) != 1 else raws[0], 0
                 )
                 atoms[side] = atom

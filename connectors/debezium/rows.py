@@ -139,8 +139,12 @@ class RowWriter:
     ) -> Decoded | None:
         """Changes of a delete whose key stands above doubt; None when its old row is needed."""
         key_row = self._keys.read(key, headers)
-        if key_row is None or any(_made_up(key_row.raw(i)) for i in range(len(self._feeds))):
+        if key_row is None:
             return None
+        for index in range(len(self._feeds)):
+            raw = key_row.raw(index)
+            if _lacks(raw) or _made_up(raw):
+                return None
         return self.delete(where, headers, key, event, plan, None)
 
     def delete(  # called from the hot path: positional

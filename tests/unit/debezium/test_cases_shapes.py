@@ -6,7 +6,19 @@ from figwatch.connectors.config import Config
 from figwatch.connectors.debezium import route
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Heartbeat, Malformed, Op, Snapshot, Truncate
-from tests.unit.debezium.support import INV, MYSQL, TS, Stream, config, decoder, dump, envelope
+from tests.unit.debezium.forms import decimal
+from tests.unit.debezium.support import (
+    INV,
+    MYSQL,
+    TS,
+    Stream,
+    config,
+    decoder,
+    dump,
+    envelope,
+    field,
+    struct,
+)
 
 
 @pytest.fixture
@@ -341,3 +353,25 @@ def test_the_key_decodes_to_the_sources_names_and_back():
     found = Stream(made).one("c", row, key={"id": 7, "at": 19_000})
     assert {"id": 7, "at": "2022-01-08"} == made.decode_key("items", found.key)
     assert found.key == made.encode_key("items", {"id": 7, "at": "2022-01-08"})
+
+
+def test_a_delete_whose_key_lacks_the_pairs_column_is_read_from_a_real_old_row(mono):
+    gone = envelope("d", before={"id": 1, "v": 5})
+    (found,) = mono.raw(dump({"other": 9}), dump(gone))
+    assert mono.one("c", {"id": 1, "v": 5}).key == found.key
+
+
+def test_a_flattened_row_with_its_schema_is_read_by_it(mono):
+    schema = struct([field("id", "int32"), field("v", decimal(2))])
+    (flat,) = mono.raw(dump({"id": 1}), dump({"schema": schema, "payload": {"id": 1, "v": "AJY="}}))
+    assert mono.one("c", {"id": 1, "v": 1.5}).fingerprint == flat.fingerprint
+
+
+def test_a_composite_key_with_its_schema_is_the_same_key():
+    key = {"a": {"type": "int"}, "b": {"type": "text"}}
+    made = decoder(key=key)
+    plain = Stream(made).one("c", {"a": 1, "b": "x", "v": 5}, key={"a": 1, "b": "x"})
+    schema = {"type": "struct", "fields": [field("b", "string"), field("a", "int32")]}
+    wrapped = dump({"schema": schema, "payload": {"b": "x", "a": 1}})
+    (found,) = Stream(made).raw(wrapped, dump(envelope("c", {"a": 1, "b": "x", "v": 5})))
+    assert plain.key == found.key

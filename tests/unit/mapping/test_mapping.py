@@ -8,7 +8,17 @@ from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Malformed, Op, Side
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.mapping_agreement import NoticeCode
-from tests.unit.debezium.support import INV, Stream, config, decoder
+from tests.unit.debezium.forms import decimal
+from tests.unit.debezium.support import (
+    INV,
+    Stream,
+    config,
+    decoder,
+    dump,
+    envelope,
+    field,
+    with_schema,
+)
 
 
 def compare(column, source, target):
@@ -127,6 +137,15 @@ def test_a_row_outside_its_filter_is_absent(values):
     assert (Op.DELETE, None) == (left.op, left.fingerprint)
     assert 1 == made.ignored["filtered"]
     assert "missing_column" == stream.one("c", {"id": 1, "v": 5}).reason
+
+
+def test_parts_of_a_joined_text_are_read_by_their_schema():
+    made = decoder({"v": {"concat": ["w", "x"]}})
+    fields = [field("id", "int32"), field("w", decimal(2)), field("x", "string")]
+    value = with_schema(envelope("c", {"id": 1, "w": "AJY=", "x": "EUR"}), fields)
+    (one,) = Stream(made).raw(dump({"id": 1}), value)
+    other = Stream(made, INV).one("c", {"id": 1, "v": "1.5 EUR"})
+    assert one.fingerprint == other.fingerprint
 
 
 def test_without_columns_a_pair_compares_which_rows_there_are():
