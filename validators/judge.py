@@ -31,9 +31,10 @@ from figwatch.validators.finding import Finding
 from figwatch.validators.history import Effect
 from figwatch.validators.ledger import Ledger, LedgerState
 from figwatch.validators.outcome import Reason, Verdict
+from figwatch.validators.packing import pack, unpack
 from figwatch.validators.pair import Epoch, Pair, PairRules
 from figwatch.validators.rules import assess
-from figwatch.validators.state import KeyState, pack, unpack
+from figwatch.validators.state import KeyState
 from figwatch.validators.stream import Coverage, Stream
 from figwatch.validators.summary import Summary
 

@@ -1,15 +1,12 @@
 """What is kept for one key: both sides' tracks, the source's version ring, the open finding.
 
-Structs encode to a compact msgpack array (`pack`), the value of the join table and its changelog.
-`figwatch.validators.history` changes them, `figwatch.validators.rules` only reads them.
+`figwatch.validators.packing` gives them their stored form, `figwatch.validators.history` changes
+them, `figwatch.validators.rules` only reads them.
 """
 
 import msgspec
 
 from figwatch.validators.outcome import Reason
-
-STATE_VERSION = 1
-"""First byte of a packed state; raise it with any change of the Structs below."""
 
 Carried = tuple[tuple[int, bytes], ...]
 
@@ -119,38 +116,3 @@ class KeyState(msgspec.Struct, array_like=True, gc=False):
     finding: OpenFinding | None = None
     shared: bool = False
     """Only in the packed form: the target's row is the source's newest version."""
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(KeyState)
-_VERSION = bytes([STATE_VERSION])
-
-
-def pack(state: KeyState) -> bytes:
-    """Return the stored form: a version byte and the msgpack array.
-
-    A target that shows the source's newest version, which is nearly every key, shares its row.
-    """
-    source, target = state.source, state.target
-    if source is None or target is None or not source.ring:
-        return _VERSION + _ENCODER.encode(state)
-    row, fingerprint, sketch = source.ring[-1], target.fingerprint, target.sketch
-    if fingerprint is None or fingerprint != row.fingerprint or sketch != row.sketch:
-        return _VERSION + _ENCODER.encode(state)
-    state.shared, target.fingerprint, target.sketch = True, None, b""
-    packed = _VERSION + _ENCODER.encode(state)
-    state.shared, target.fingerprint, target.sketch = False, fingerprint, sketch
-    return packed
-
-
-def unpack(data: bytes) -> KeyState:
-    """Return the state; raises `msgspec.DecodeError` for another version or a damaged record."""
-    if data[:1] != _VERSION:
-        version = data[:1].hex()
-        raise msgspec.DecodeError(f"state version {version}, this figwatch reads {STATE_VERSION}")
-    state = _DECODER.decode(memoryview(data)[1:])
-    if state.shared and state.source is not None and state.target is not None:
-        row = state.source.ring[-1]
-        state.shared = False
-        state.target.fingerprint, state.target.sketch = row.fingerprint, row.sketch
-    return state

@@ -8,7 +8,7 @@ import pytest
 from figwatch.validators.change import Op, Side, Snapshot
 from figwatch.validators.judge import META, Judge
 from figwatch.validators.outcome import Verdict
-from figwatch.validators.state import pack, unpack
+from figwatch.validators.packing import STATE_VERSION, pack, unpack
 from tests.unit.verdict.timeline import Timeline
 
 
@@ -128,18 +128,45 @@ def test_packed_state_comes_back_as_it_was():
     line = eventful()
     for key in ("k", "z", "new", "foreign", "bad"):
         state = line.state(key)
+        before = msgspec.msgpack.encode(state)
         assert state == unpack(pack(state))
+        assert before == msgspec.msgpack.encode(state), "packing changed it"
 
 
 def test_a_consistent_key_stays_small():
     line = Timeline().source("A").target("A").source("B").target("B")
-    assert len(pack(line.state())) < 256
+    assert len(pack(line.state())) < 192
 
 
-def test_state_of_another_version_is_refused():
+FIRST_FORM = bytes.fromhex(
+    "0198959d92cc8201cf000000e8d4a5a470cf000000e8d4a5a470cc82000192cc82010100c2919201c410b69e08"
+    "eceb070d96ccad57728fd13dfd00c09298c410b00461424a2bb4f75ac53143d5d52599cf000000e8d4a546b092"
+    "6e010000c3c4009098c410b416b91786859a996fb07a7adeddc82acf000000e8d4a5a47092cc82010001c3c404"
+    "fd78b69e90c30190989d92cc8c01cf000000e8d4a5d350cf000000e8d4a5d350cc8c010192cc8c010100c29192"
+    "01c410b69e08eceb070d96ccad57728fd13dfd01c0c0c40090cf000000e8d4a5d350cf000000e8d4a5d35090cf"
+    "000000e8d4a5d738000000c2c0c3"
+)
+"""A key as figwatch stored it with version 1 of its state."""
+
+
+def test_state_of_the_version_before_is_read_and_rewritten():
+    now = Timeline().source("A,long").target("A,long").source("B,long").target("B,long")
+    assert now.state() == unpack(FIRST_FORM)
+    before = Timeline()
+    stored = dict(now.judge.take_dirty()) | {b"stock\0k": FIRST_FORM}
+    before.judge = before.new_judge()
+    before.judge.load(stored.items(), now.now_us)
+    before.ends, before._lsn, before.now_us = now.ends, now._lsn, now.now_us
+    before.source("C,long").target("C,long")
+    assert Verdict.CONSISTENT == before.verdict()
+    assert dict(before.judge.take_dirty())[b"stock\0k"][0] == STATE_VERSION
+
+
+@pytest.mark.parametrize("version", [b"", b"\0", b"\x03", b"\xff"])
+def test_state_of_another_version_is_refused(version):
     packed = pack(Timeline().source("A").state())
-    with pytest.raises(msgspec.DecodeError, match="version ff"):
-        unpack(b"\xff" + packed[1:])
+    with pytest.raises(msgspec.DecodeError, match="this figwatch reads 1 and 2"):
+        unpack(version + packed[1:] if version else b"")
 
 
 def test_an_empty_changelog_is_a_new_judge():
