@@ -7,6 +7,13 @@ configuration is in `figwatch.connectors.config`.
 from pydantic import Field
 
 from figwatch.connectors.config_base import Section
+from figwatch.connectors.config_stages import (
+    BuildGateConfig,
+    DecommissionGateConfig,
+    PrepareGateConfig,
+    TrafficGateConfig,
+)
+from figwatch.connectors.secret import Secret
 
 
 class WorkerConfig(Section):
@@ -30,6 +37,10 @@ class WorkerConfig(Section):
 
     summary_fresh_seconds: float = Field(default=15.0, gt=0)
     """A summary older than this counts as missing, and makes the whole result inconclusive."""
+
+    session_timeout_seconds: float = Field(default=10.0, ge=3, le=300)
+    """After this much silence a worker counts as dead and the others take its partitions. Brokers
+    refuse less than their `group.min.session.timeout.ms`, 6 s by default."""
 
     data_dir: str = "figwatch-data"
     """Where a worker keeps its local state; one folder for each worker."""
@@ -76,6 +87,34 @@ class GatesConfig(Section):
 
     sync: SyncGateConfig = SyncGateConfig()
     """Stage `sync`: the service follows the monolith."""
+
+    prepare: PrepareGateConfig = PrepareGateConfig()
+    """Stage `prepare`: domain model and event schemas are agreed."""
+
+    build: BuildGateConfig = BuildGateConfig()
+    """Stage `build`: the service is tested and deployable."""
+
+    reads: TrafficGateConfig = TrafficGateConfig()
+    """Stage `reads`: the service answers reads."""
+
+    writes: TrafficGateConfig = TrafficGateConfig()
+    """Stage `writes`: the service takes writes."""
+
+    decommission: DecommissionGateConfig = DecommissionGateConfig()
+    """Stage `decommission`: the legacy code goes."""
+
+    prometheus: str | None = None
+    """URL of the Prometheus that has the façade's metrics."""
+
+    prometheus_token: Secret | None = None
+    """Bearer token for it, where it demands one: `env:NAME` or `file:PATH`."""
+
+    state_dir: str = "figwatch-gates"
+    """Where approvals, baselines and results of shadow reads are kept, a folder for each
+    migration."""
+
+    reports_dir: str = "figwatch-reports"
+    """Where reports are kept, a folder for each migration."""
 
 
 class LimitsConfig(Section):

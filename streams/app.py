@@ -52,6 +52,7 @@ def new_app(config: Config) -> App:
     """Return a Faust app with the settings that make it quick and safe."""
     transport.register()
     kafka, worker = config.kafka, config.worker
+    session = worker.session_timeout_seconds
     servers = kafka.bootstrap_servers.split(",")
     return App(
         config.app,
@@ -69,10 +70,10 @@ def new_app(config: Config) -> App:
         stream_buffer_maxsize=16,  # batches, not records
         broker_max_poll_records=worker.batch_records_max,
         broker_commit_interval=1.0,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=1.0,
-        broker_rebalance_timeout=20.0,
-        broker_request_timeout=15.0,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=min(1.0, session / 5),
+        broker_rebalance_timeout=session + 2 * transport.SETTLE_SECONDS,
+        broker_request_timeout=session + 5.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_metadata_max_age_ms=15_000,
@@ -228,8 +229,10 @@ class Worker:
         self._books.opened(partition, seat.summary)
 
     def _lost(self, partition: int) -> None:
-        self._judges.lost(partition)
+        seat = self._judges.seats[partition]
+        self._books.grown(partition, seat.summary)
         self._books.closed(partition)
+        self._judges.lost(partition)
 
     def _recovered(self) -> None:
         self._judges.resume()
@@ -284,6 +287,7 @@ class Worker:
         try:
             while True:
                 await asyncio.sleep(TELL_SECONDS)
+                await self.app.consumer.check()
                 if time.monotonic() >= marks_at:
                     self._decode.tell(self.app.consumer.origins)
                     marks_at = time.monotonic() + self._decode.mark_seconds

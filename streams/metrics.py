@@ -107,9 +107,10 @@ class WorkerMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
+        summaries = list(self._summaries())  # brings the counters up to date
         yield from self._counters()
         yield from self._histograms()
-        yield from self._gauges(list(self._summaries()))
+        yield from self._gauges(summaries)
         yield from self._local()
 
     def _side(self, role: str) -> str:

@@ -81,8 +81,8 @@ _LOGGED = frozenset({Op.CREATE, Op.UPDATE, Op.DELETE})
 def _span(span: SnapshotSpan | None, row: Change) -> SnapshotSpan:
     finished = row.snapshot is Snapshot.LAST
     if span is None:
-        return SnapshotSpan(row.offset, row.offset, row.commit_us, finished)
-    return SnapshotSpan(span.first_offset, row.offset, span.commit_us, finished)
+        return SnapshotSpan(row.offset, row.offset, row.commit_us, finished, row.append_us)
+    return SnapshotSpan(span.first_offset, row.offset, span.commit_us, finished, span.append_us)
 
 
 def merge(first: Mark, second: Mark) -> Mark | None:
@@ -96,7 +96,9 @@ def merge(first: Mark, second: Mark) -> Mark | None:
         return None
     span = new or old
     if old is not None and new is not None:
-        span = SnapshotSpan(old.first_offset, new.last_offset, old.commit_us, new.finished)
+        span = SnapshotSpan(
+            old.first_offset, new.last_offset, old.commit_us, new.finished, old.append_us
+        )
     if span is not None and second.streaming and not span.finished:
         span = msgspec.structs.replace(span, finished=True)
     times = [us for us in (first.commit_us, second.commit_us) if us is not None]

@@ -10,20 +10,29 @@ for `<app>-changes`, `figwatch.streams.table` for the changelog.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
+import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import aiokafka.client
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.protocol.metadata import MetadataRequest
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage, Message
 from mode.utils.futures import notify
+
+from figwatch.validators.errors import FigwatchError
 
 SCHEME = "figwatch"
 """Scheme of broker URLs that choose this transport: `figwatch://host:port`."""
@@ -33,6 +42,11 @@ SETTLE_SECONDS = 5.0
 """Longest wait, before partitions are given away, for what is in the agents' hands."""
 TAIL_SECONDS = 0.5
 """Time between two looks for offsets without records at the end of partitions."""
+
+
+_DENIED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
+
+log = logging.getLogger("figwatch")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -158,6 +172,30 @@ class Consumer(stock.Consumer):
         if self.listener is not None:
             self.listener.assigned(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def check(self) -> None:
+        """Have the client go on after an error of its group membership; stock Faust never looks,
+        and the client waits for ever.
+
+        Raises:
+            FigwatchError: figwatch may not read a topic or join its group.
+            Exception: what ended the client's coordination for good.
+        """
+        client = self._thread._consumer  # noqa: SLF001
+        coordinator = client._coordinator if client is not None else None  # noqa: SLF001
+        pending = getattr(coordinator, "_pending_exception", None)
+        if isinstance(pending, _DENIED):
+            raise FigwatchError(
+                "kafka.not-allowed",
+                f"Kafka denies figwatch what it needs: {pending!r}",
+                "kafka.sasl_username",
+                "docs/permissions.md lists what it must be allowed",
+            )
+        task = getattr(coordinator, "_coordination_task", None)
+        if pending is not None or (task is not None and task.done() and not client._closed):  # noqa: SLF001
+            log.warning("the consumer group failed and is joined again: %r", pending)
+            with contextlib.suppress(KafkaError):
+                await self._thread.call_thread(coordinator.check_errors)
 
     # -- delivery --------------------------------------------------------------------------------
 

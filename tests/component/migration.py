@@ -142,7 +142,12 @@ class Migration:
                     "columns": {"v": "v"},
                 }
             ],
-            "worker": {"internal_partitions": PARTITIONS, "http_port": 0, **worker},
+            "worker": {
+                "internal_partitions": PARTITIONS,
+                "http_port": 0,
+                "session_timeout_seconds": 4,
+                **worker,
+            },
         }
 
     def start(self, *, fault="", config=None):

@@ -2,9 +2,13 @@
 
 import json
 import random
+import subprocess
+import sys
 import time
 
-from tests.component.migration import APP, LETTERS, PARTITIONS, SOURCE, TARGET
+from confluent_kafka import TopicPartition
+
+from tests.component.migration import APP, FOLDER, LETTERS, PARTITIONS, SOURCE, TARGET
 
 KEYS = [f"k{n}" for n in range(60)]
 FAULTS = {"k3": 999, "k17": ..., "k31": None}
@@ -17,12 +21,12 @@ def load(migration, rounds, pause=0.1):
     dice = random.Random(7)
     for number in range(rounds):
         keys = dice.sample(KEYS, 20)
-        migration.write({key: 1000 + number for key in keys})
+        migration.write(dict.fromkeys(keys, 1000 + number))
         time.sleep(pause)
 
 
 def plant(migration):
-    migration.write({key: 5000 for key in KEYS}, follow=FAULTS)
+    migration.write(dict.fromkeys(KEYS, 5000), follow=FAULTS)
 
 
 def settled(migration):
@@ -43,7 +47,7 @@ def test_it_finds_what_is_planted_and_nothing_else(migration):
     load(migration, 5)
     plant(migration)
     assert_outcome(migration)
-    migration.write({key: 6000 for key in FOUND})
+    migration.write(dict.fromkeys(FOUND, 6000))
     migration.until(lambda: not migration.open())
     assert len(KEYS) == migration.summary().pairs["stock"].keys["consistent"]
     code, seconds = worker.terminate()
@@ -56,7 +60,7 @@ def test_what_is_healthy_stays_without_findings(migration):
     migration.start().ready()
     migration.insert(dict.fromkeys(KEYS, 1))
     load(migration, 5)
-    migration.write({key: 5000 for key in KEYS})
+    migration.write(dict.fromkeys(KEYS, 5000))
     migration.until(lambda: migration.judged(len(KEYS)))
     time.sleep(2)
     assert [] == migration.findings()
@@ -142,7 +146,7 @@ def test_poison_records_become_dead_letters_and_the_worker_lives_on(migration):
     status, text = worker.get("metrics")
     assert status == 200
     assert 'figwatch_malformed_total{reason="bad_json",side="monolith"} 1.0' in text
-    migration.write({key: 2 for key in KEYS})
+    migration.write(dict.fromkeys(KEYS, 2))
     migration.until(lambda: migration.summary().pairs["stock"].keys["consistent"] == len(KEYS))
 
 
@@ -192,3 +196,23 @@ def test_an_unreachable_broker_is_said_without_a_traceback(migration):
     text = worker.log.read_text()
     assert "kafka.unreachable" in text
     assert "Traceback" not in text
+
+
+def test_the_same_exception_in_a_stock_agent_loses_a_record_that_was_committed(migration):
+    """The twin of `test_an_exception_in_the_judge_loses_nothing`: why the worker is no stock one."""
+    out = migration.folder / "seen"
+    for number in range(100):
+        migration.producer.produce("stock", str(number).encode(), partition=0)
+    migration.producer.flush()
+    program = [sys.executable, "-W", "ignore", str(FOLDER / "stock_agent.py")]
+    stock = subprocess.Popen([*program, migration.servers, "stock", str(out)], stderr=-3)
+    try:
+        migration.until(lambda: out.exists() and "99" in out.read_text().split(), 30)
+        reader = migration.consumer("stock")
+        asked = [TopicPartition("stock", 0)]
+        migration.until(lambda: reader.committed(asked, 10)[0].offset == 100, 15)
+        reader.close()
+    finally:
+        stock.kill()
+        stock.wait()
+    assert {"33"} == {str(n) for n in range(100)} - set(out.read_text().split())

@@ -65,7 +65,10 @@ def parts(config):
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(
+        level=os.environ.get("FIGWATCH_TEST_LOG", "WARNING"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
     logging.getLogger("figwatch").setLevel(logging.INFO)
     logging.getLogger("figwatch.streams").setLevel(logging.WARNING)
     plant()
