@@ -1,0 +1,118 @@
+"""Test results out of JUnit XML and results of static analysis out of SARIF 2.1.
+
+What is counted are the test cases and results themselves; totals that contradict them make the
+file no evidence.
+"""
+
+import datetime as dt
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+import msgspec
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from figwatch.connectors.stage_evidence.problems import FileContent, Trouble, read_whole
+from figwatch.validators.stages.facts import Origin, Quality, TestRun
+
+FAILURES = ("failure", "error")
+
+
+def read_junit(path: str) -> TestRun:
+    """The test cases of a JUnit file."""
+    content = read_whole(path, "test report")
+    counted = content if isinstance(content, Trouble) else _junit(content)
+    if isinstance(counted, Trouble):
+        return TestRun(path, counted.origin("junit", path))
+    root, tests, failed, skipped, made_us = counted
+    stated = _stated(root)
+    if stated is not None and stated != tests:
+        cause = f"contradictory: {path} states {stated} tests, and lists {tests}"
+        return TestRun(path, Trouble(cause, "run the tests again").origin("junit", path))
+    origin = Origin("junit", path, made_us, samples=tests)
+    return TestRun(path, origin, tests, failed, skipped)
+
+
+def _junit(content: FileContent) -> tuple[Element, int, int, int, int] | Trouble:
+    remedy = "run the tests again"
+    try:
+        root = fromstring(content.data)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        return Trouble(f"no whole XML document: {type(error).__name__}", remedy)
+    if root.tag not in {"testsuites", "testsuite"}:
+        return Trouble(f"<{root.tag}> is no JUnit report", "write JUnit XML")
+    cases = list(root.iter("testcase"))
+    failed = sum(any(case.find(tag) is not None for tag in FAILURES) for case in cases)
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    # A suite may fail outside its cases: in its set-up.
+    failed += sum(
+        suite.find(tag) is not None for suite in root.iter("testsuite") for tag in FAILURES
+    )
+    times = [_time_us(suite.get("timestamp")) for suite in root.iter("testsuite")]
+    return root, len(cases), failed, skipped, max(times, default=0) or content.changed_us
+
+
+def _stated(root: Element) -> int | None:
+    """Sum of `tests` of the suites that hold cases themselves; None where one does not say."""
+    suites = [suite for suite in root.iter("testsuite") if suite.find("testcase") is not None]
+    stated = [suite.get("tests") for suite in suites]
+    if root.tag == "testsuites" and not suites:
+        stated = [root.get("tests")]
+    try:
+        return sum(int(each) for each in stated if each is not None) if all(stated) else None
+    except ValueError:
+        return None
+
+
+def _time_us(text: str | None) -> int:
+    """0 where there is no time, or none with a zone."""
+    try:
+        at = dt.datetime.fromisoformat(text or "")
+    except ValueError:
+        return 0
+    return round(at.timestamp() * 1e6) if at.tzinfo else 0
+
+
+def read_sarif(path: str) -> Quality:
+    """Errors and warnings that are new or unchanged, and not suppressed."""
+    content = read_whole(path, "SARIF report")
+    if isinstance(content, Trouble):
+        return Quality(path, content.origin("sarif", path))
+    try:
+        runs = msgspec.json.decode(content.data)["runs"]
+        levels = [level for run in runs for level in _levels(run)]
+        broken = [run for run in runs if not _finished(run)]
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, IndexError):
+        trouble = Trouble(f"{path} is no whole SARIF document", "run the analysis again")
+        return Quality(path, trouble.origin("sarif", path))
+    if broken or not runs:
+        trouble = Trouble(f"{path}: the analysis did not finish", "run it again")
+        return Quality(path, trouble.origin("sarif", path))
+    origin = Origin("sarif", path, content.changed_us, samples=len(levels))
+    return Quality(path, origin, levels.count("error"), levels.count("warning"))
+
+
+def _finished(run: dict[str, Any]) -> bool:
+    return all(each.get("executionSuccessful", True) for each in run.get("invocations", []))
+
+
+def _levels(run: dict[str, Any]) -> list[str]:
+    """Level of each result that counts (SARIF 2.1.0, 3.27.9, 3.27.10, 3.27.23, 3.27.24)."""
+    rules = run.get("tool", {}).get("driver", {}).get("rules", [])
+    configured = {
+        rule.get("id"): rule.get("defaultConfiguration", {}).get("level") for rule in rules
+    }
+    found = []
+    for result in run["results"]:
+        accepted = [
+            s.get("status", "accepted") == "accepted" for s in result.get("suppressions") or []
+        ]
+        if result.get("kind", "fail") != "fail" or any(accepted):
+            continue
+        if result.get("baselineState") == "absent":
+            continue
+        index = result.get("ruleIndex", -1)
+        by_index = rules[index].get("id") if 0 <= index < len(rules) else None
+        rule = result.get("ruleId", by_index)
+        found.append(result.get("level") or configured.get(rule) or "warning")
+    return found

@@ -1,0 +1,205 @@
+"""Files of evidence: read exactly, and no evidence at all when damaged or contradictory."""
+
+import pytest
+
+from figwatch.connectors.stage_evidence.access_log import Wanted, parse_line, read_log
+from figwatch.connectors.stage_evidence.approvals import append_approval, read_approvals
+from figwatch.connectors.stage_evidence.coverage import read_coverage
+from figwatch.connectors.stage_evidence.problems import Trouble
+from figwatch.connectors.stage_evidence.test_results import read_junit, read_sarif
+from figwatch.connectors.stage_evidence.traffic import Window
+from figwatch.validators.errors import FigwatchError
+from figwatch.validators.stages.facts import Approval
+
+COBERTURA = """<?xml version="1.0"?>
+<coverage line-rate="0.75" timestamp="1800000000000"><packages><package><classes>
+<class filename="a.py">
+<methods><method><lines><line number="1" hits="9"/></lines></method></methods>
+<lines><line number="1" hits="1"/><line number="2" hits="0"/><line number="3" hits="2"/></lines>
+</class>
+<class filename="b.py"><lines><line number="1" hits="1"/></lines></class>
+</classes></package></packages></coverage>"""
+LCOV = "TN:\nSF:a.c\nDA:1,1\nDA:2,0\nend_of_record\nSF:a.c\nDA:2,3\nDA:3,0\nend_of_record\n"
+JUNIT = """<testsuites tests="4">
+<testsuite name="s" tests="4" timestamp="2027-01-15T08:00:00+00:00">
+<testcase name="a"/><testcase name="b"><failure/></testcase><testcase name="c"><error/></testcase>
+<testcase name="d"><skipped/></testcase></testsuite></testsuites>"""
+SARIF = """{"version": "2.1.0", "runs": [{"tool": {"driver": {"rules": [
+  {"id": "E1", "defaultConfiguration": {"level": "error"}}]}},
+ "results": [{"ruleId": "E1"}, {"ruleIndex": 0}, {"ruleId": "W"}, {"ruleId": "E1", "level": "note"},
+  {"ruleId": "E1", "kind": "pass"}, {"ruleId": "E1", "suppressions": [{"kind": "inSource"}]},
+  {"ruleId": "E1", "baselineState": "absent"}]}]}"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        path = tmp_path / "evidence"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_cobertura_is_counted_by_its_lines_with_its_own_time(file):
+    fact = read_coverage("unit", file(COBERTURA))
+    assert (3, 4, 1_800_000_000_000_000) == (fact.covered, fact.lines, fact.origin.observed_us)
+
+
+def test_lcov_records_of_one_file_are_joined(file):
+    fact = read_coverage("unit", file(LCOV))
+    assert (2, 3) == (fact.covered, fact.lines)
+
+
+BOMB = '<!DOCTYPE c [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><coverage>&b;</coverage>'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (COBERTURA[:-30], "no whole XML"),
+        (COBERTURA.replace("0.75", "0.95"), "contradictory"),
+        (COBERTURA.replace('hits="0"', 'hits="x"'), "without number"),
+        (LCOV[:-15], "cut short"),
+        ("SF:a\nDA:what\n", "neither"),
+        ("<html/>", "no Cobertura"),
+        (BOMB, "no whole XML"),
+        ("", "empty"),
+    ],
+)
+def test_a_damaged_coverage_report_is_no_evidence(file, text, said):
+    assert said in read_coverage("unit", file(text)).origin.problem
+
+
+def test_a_file_that_is_not_there_is_no_evidence():
+    assert "there is no" in read_coverage("unit", "/nowhere/coverage.xml").origin.problem
+
+
+def test_junit_counts_the_cases(file):
+    fact = read_junit(file(JUNIT))
+    assert (4, 2, 1) == (fact.tests, fact.failed, fact.skipped)
+    assert 1_800_000_000_000_000 == fact.origin.observed_us
+
+
+def test_a_suite_that_fails_outside_its_cases_has_failed(file):
+    assert 1 == read_junit(file("<testsuite><error/><testcase/></testsuite>")).failed
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (JUNIT[:-20], "no whole XML"),
+        (JUNIT.replace('<testcase name="a"/>', ""), "contradictory"),
+        ('<testsuites tests="7"/>', "contradictory"),
+        ("<html/>", "no JUnit"),
+    ],
+)
+def test_a_damaged_junit_report_is_no_evidence(file, text, said):
+    assert said in read_junit(file(text)).origin.problem
+
+
+def test_sarif_counts_what_is_not_suppressed_by_its_level(file):
+    fact = read_sarif(file(SARIF))
+    assert (2, 1) == (fact.errors, fact.warnings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SARIF[:-10],
+        "[]",
+        '{"runs": []}',
+        '{"runs": [{"results": [], "invocations": [{"executionSuccessful": false}]}]}',
+        '{"runs": [{}]}',
+    ],
+)
+def test_a_damaged_or_unfinished_sarif_report_is_no_evidence(file, text):
+    assert read_sarif(file(text)).origin.problem
+
+
+def nginx(at, seconds=0.01, status=200, path="/api/inventory/7", method="GET"):
+    return (
+        f'{{"msec": "{at}", "request_time": "{seconds}", "status": "{status}",'
+        f' "request_method": "{method}", "request_uri": "{path}"}}\n'
+    )
+
+
+WINDOW = Window("", 1_000_000_000, 2_000_000_000)
+
+
+def shares(path, wanted=None):
+    return read_log(path, "nginx-log", WINDOW, wanted or Wanted(), 0.05)
+
+
+def test_an_access_log_is_counted_in_the_window(file):
+    lines = nginx(999) + nginx(1000) + nginx(1500, 0.06) + nginx(2000, status=502) + nginx(2001)
+    in_time, good = shares(file(lines))
+    assert (2, 3) == (in_time.passed, in_time.total)
+    assert (2, 3) == (good.passed, good.total)
+    assert 2_000_000_000 == good.origin.observed_us
+
+
+def test_only_the_wanted_requests_of_a_log_count(file):
+    lines = nginx(1000) + nginx(1001, path="/other") + nginx(1002, method="POST")
+    in_time, _ = shares(file(lines), Wanted("^/api/", ("GET",)))
+    assert 1 == in_time.total
+
+
+def test_an_unreadable_line_counts_as_bad_and_a_last_one_in_writing_does_not(file):
+    lines = "".join(nginx(1000 + i) for i in range(200)) + "{}\n" + nginx(1500)[:20]
+    in_time, good = shares(file(lines))
+    assert (200, 201, 200) == (in_time.passed, in_time.total, good.passed)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (nginx(1000) + "what\n", "cannot be read"),
+        (nginx(900), "no such request"),
+        (nginx(1000 + 700), "begins after the window"),
+    ],
+)
+def test_a_log_that_does_not_cover_the_window_is_no_evidence(file, lines, said):
+    assert said in shares(file(lines))[0].origin.problem
+
+
+def test_an_envoy_line_is_in_milliseconds():
+    line = (
+        b'{"start_time": "2027-01-15T08:00:00.000Z", "duration": 51, "response_code": 200,'
+        b' "method": "GET", "path": "/x"}'
+    )
+    request = parse_line(line, "envoy-log")
+    assert (1_800_000_000_000_000, 0.051, 200) == (request.at_us, request.seconds, request.status)
+
+
+APPROVAL = Approval("ann", 1, "model.md", "aa", "fine")
+
+
+def test_approvals_are_read_back_in_order(tmp_path):
+    append_approval(tmp_path, APPROVAL)
+    append_approval(tmp_path, Approval("bob", 2, "model.md", "aa"))
+    assert ["ann", "bob"] == [approval.by for approval in read_approvals(tmp_path)]
+
+
+def test_no_file_is_no_approval(tmp_path):
+    assert () == read_approvals(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data.replace(b'"aa"', b'"bb"', 1),
+        lambda data: data.split(b"\n", 1)[1],
+        lambda data: data[:-1],
+        lambda data: b"\n".join(reversed(data.splitlines())) + b"\n",
+    ],
+    ids=["changed", "first removed", "cut short", "reordered"],
+)
+def test_a_changed_file_of_approvals_is_no_evidence_and_takes_no_more(tmp_path, spoil):
+    for name in ("ann", "bob", "eve"):
+        append_approval(tmp_path, Approval(name, 1, "model.md", "aa"))
+    path = tmp_path / "approvals.jsonl"
+    path.write_bytes(spoil(path.read_bytes()))
+    assert isinstance(read_approvals(tmp_path), Trouble)
+    with pytest.raises(FigwatchError):
+        append_approval(tmp_path, APPROVAL)
