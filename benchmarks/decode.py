@@ -5,6 +5,7 @@ have. Run: `python -m benchmarks.decode [--records N]`. CPU time of this process
 """
 
 import argparse
+import base64
 import io
 import json
 import time
@@ -19,6 +20,7 @@ from figwatch.connectors.debezium.framing import SchemaRef
 from figwatch.validators.change import Change
 
 TS = 1_700_000_000_123_456
+PRICES = [(100 + 7 * n).to_bytes(2, "big") for n in range(500)]
 COLUMNS = {
     "sku": "string", "name": "string", "category": "string", "status": "string",
     "location": "string", "supplier": "string", "quantity": "int32", "reserved": "int32",
@@ -47,7 +49,8 @@ def row(n: int) -> dict[str, Any]:
     return {
         "item_id": n, "sku": f"SKU-{n:08}", "name": f"Widget number {n}", "category": "hardware",
         "status": "active", "location": f"A-{n % 100:02}-{n % 10}", "supplier": "ACME Corp",
-        "quantity": n % 1000, "reserved": n % 7, "unit_price": "AJY=", "weight": 1250 + n,
+        "quantity": n % 1000, "reserved": n % 7, "weight": 1250 + n,
+        "unit_price": base64.b64encode(PRICES[n % 500]).decode(),
         "created_at": TS + n, "updated_at": TS + 2 * n,
     }  # fmt: skip
 
@@ -125,7 +128,7 @@ def records(form: str, count: int) -> tuple[list[bytes], list[bytes]]:
 
 def avro(n: int) -> dict[str, Any]:
     value = envelope(n)
-    value["after"]["unit_price"] = b"\x00\x96"
+    value["after"]["unit_price"] = PRICES[n % 500]
     return value
 
 

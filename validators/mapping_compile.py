@@ -45,6 +45,8 @@ KeyFunction = Callable[[Any], bytes]
 AtomOf = Callable[[Any, int], Atom]
 Wires = Mapping[str, Wire]
 
+DECIMALS_MAX = 4_096
+"""Short decimals of a column whose atoms are kept."""
 _INLINE_TEXT = {Base.TEXT, Base.NATURAL}
 _INLINE_INT = {Base.INT, Base.DECIMAL, Base.NATURAL}
 _TEXTS = {Base.TEXT, Base.CHAR}
@@ -345,27 +347,42 @@ def _decimal_cell(
     if given.encoding is not Encoding.BASE64:
         return None
     digits: int = scale
+    seen_before: dict[Any, tuple[Any, int]] = {}  # prices and rates repeat
 
     def quick(value: Any, flags: int) -> tuple[Any, int]:
         kind = value.__class__
-        if kind is str and len(value) <= 8:  # noqa: PLR2004  # six bytes: 15 digits
-            try:
-                data = binascii.a2b_base64(value, strict_mode=True)
-            except ValueError:
-                return convert(value, flags)
-        elif kind is bytes and len(value) <= 6:  # noqa: PLR2004
-            data = value
-        else:
+        if kind is not str and kind is not bytes:
             return convert(value, flags)
-        coefficient = int.from_bytes(data, "big", signed=True)
-        left = digits
-        while left and not coefficient % 10:
-            coefficient //= 10
-            left -= 1
-        atom = (coefficient, left) if left else coefficient
-        return atom, canonical.sketch_of(atom)
+        known = seen_before.get(value)
+        if known is not None:
+            return known
+        atom = _short_decimal(value, digits)
+        if atom is None:
+            return convert(value, flags)
+        made = atom, canonical.sketch_of(atom)
+        if len(seen_before) < DECIMALS_MAX:
+            seen_before[value] = made
+        return made
 
     return quick
+
+
+def _short_decimal(value: str | bytes, scale: int) -> Atom:
+    """The atom of a decimal of at most six bytes (15 digits); None for others."""
+    if isinstance(value, str):
+        if len(value) > 8:  # noqa: PLR2004
+            return None
+        try:
+            value = binascii.a2b_base64(value, strict_mode=True)
+        except ValueError:
+            return None
+    if len(value) > 6:  # noqa: PLR2004
+        return None
+    coefficient = int.from_bytes(value, "big", signed=True)
+    while scale and not coefficient % 10:
+        coefficient //= 10
+        scale -= 1
+    return (coefficient, scale) if scale else coefficient
 
 
 def compile_key(

@@ -5,7 +5,7 @@ plan's function for each pair.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -30,7 +30,7 @@ SCHEMAS_MAX = 256
 """Schemas of one topic that are kept compiled; beyond it all are compiled anew when seen."""
 
 
-class KeyRow(NamedTuple):
+class KeyRow(msgspec.Struct, frozen=True, gc=False):
     """The raw columns of a record key and the plan that reads them."""
 
     plan: KeyPlan
@@ -99,7 +99,7 @@ class KeyReader:
             except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError):
                 return self._slow(key, headers)
             # a key with schema decodes into a plain Struct of which nothing is set
-            if row != plan.empty:
+            if row.f0 is not msgspec.UNSET:
                 return KeyRow(plan, row)
         return self._slow(key, headers)
 

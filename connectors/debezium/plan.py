@@ -115,8 +115,6 @@ class KeyPlan:
     row: type[Any]
     json: msgspec.json.Decoder[Any]
     feeds: tuple[tuple[KeyFunction, Raws], ...]
-    empty: Any
-    """A row of which nothing is set."""
 
     def row_of(self, values: Mapping[str, Any]) -> Any:
         return self.row(*[values.get(name, msgspec.UNSET) for name in self.fields])
@@ -160,7 +158,7 @@ def key_plan(feeds: Sequence[Feed], wires: Mapping[str, Wire], placeholder: Plac
         for feed in feeds
     )
     decoder = msgspec.json.Decoder(row, float_hook=Decimal)
-    return KeyPlan(fields, row, decoder, functions, row())
+    return KeyPlan(fields, row, decoder, functions)
 
 
 def _fields(names: Any) -> dict[str, int]:

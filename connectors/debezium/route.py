@@ -99,11 +99,12 @@ class Route:
         try:
             if value is None:
                 return self._rows.tombstone(where, headers, key)
-            if not self._looks and value[:1] == b"\0" and value[:CONFLUENT_BYTES] in self._direct:
+            first = b"" if self._looks else value[:1]
+            if first == b"\0" and value[:CONFLUENT_BYTES] in self._direct:
                 found = self._avro_event(where, headers, key, value)
                 if found is not None:
                     return found
-            elif not self._looks and value[:1] == self._brace and len(value) <= RECORD_BYTES_MAX:
+            elif first == self._brace and len(value) <= RECORD_BYTES_MAX:
                 plan, payload = self._plain, value
                 if value.startswith(self._prefix):
                     plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
