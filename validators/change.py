@@ -215,7 +215,28 @@ class Topology(msgspec.Struct, frozen=True, array_like=True, tag=9, gc=False):
     partitions: int
 
 
-Record: TypeAlias = Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology
+class Suspect(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
+    """What a sweep saw of one key in both tables: routed like a change of that key.
+
+    Both rows stood still from `still_us` to `read_us` (figwatch's clock, the start of the first
+    and of the last look). Equal fingerprints: a key that was unknown or a finding of an earlier
+    sweep is told to be equal. `validators.sweep_settlement` settles it.
+    """
+
+    pair: str
+    key: bytes
+    source: bytes | None
+    """Fingerprint of the source's row, None when there is none."""
+    target: bytes | None
+    source_sketch: bytes
+    target_sketch: bytes
+    still_us: int
+    read_us: int
+
+
+Record: TypeAlias = (
+    Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology | Suspect
+)
 """What travels in `<app>-changes`."""
 
 _ENCODER = msgspec.msgpack.Encoder()

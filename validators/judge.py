@@ -23,6 +23,7 @@ from figwatch.validators.change import (
     Record,
     Side,
     Snapshot,
+    Suspect,
     Topology,
     Truncate,
 )
@@ -37,9 +38,13 @@ from figwatch.validators.rules import assess
 from figwatch.validators.state import KeyState
 from figwatch.validators.stream import Coverage, Stream
 from figwatch.validators.summary import Summary
+from figwatch.validators.sweep_settlement import Pending, Settlement, settle, sighting
 
 MAX_PARKED = 10_000
 """Moved columns that wait for their row; beyond it the oldest is dropped and its row is unknown."""
+
+MAX_SUSPECTS = 10_000
+"""A sweep's suspects that wait for the streams; beyond it the oldest is left to the next sweep."""
 
 META = b"\0meta"
 """Key of the partition's own record in the join table; pair names start with a letter."""
@@ -79,6 +84,7 @@ class Judge:
         self._recheck: set[str] = set()
         self._parked: dict[tuple[str, Side, bytes], Moved] = {}
         self._moved: list[Moved] = []
+        self._suspects: dict[bytes, Pending] = {}
         self._stale = True
         self._appliers: dict[type, Callable[[Any, int], None]] = {
             Change: self._change,
@@ -89,6 +95,7 @@ class Judge:
             Gap: self._gap,
             Moved: self._move_in,
             Topology: self._topology,
+            Suspect: self._suspect,
         }
 
     # -- records ------------------------------------------------------------------------------
@@ -329,11 +336,34 @@ class Judge:
         stream.read(reading)
         self._stale = True
 
+    def _suspect(self, suspect: Suspect, now_us: int) -> None:
+        if suspect.pair not in self.pairs:
+            return
+        key = table_key(suspect.pair, suspect.key)
+        if key not in self._suspects and len(self._suspects) >= MAX_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+        self._suspects[key] = Pending(suspect)
+        self._settle_suspect(key, now_us)
+
+    def _settle_suspect(self, key: bytes, now_us: int) -> None:
+        pair, state, pending = self._pair_of(key), self._get(key), self._suspects[key]
+        if self._stale:
+            self._refresh()
+        outcome = settle(pending, state, pair)
+        if outcome is Settlement.WAITING:
+            return
+        del self._suspects[key]
+        if outcome in (Settlement.FINDING, Settlement.EQUAL):
+            state.swept = sighting(pending.suspect, state)
+            self._settle(key, pair, state, now_us)
+
     # -- judging ------------------------------------------------------------------------------
 
     def evaluate(self, now_us: int) -> None:
         """Judge again every key that time, marks or readings can have settled."""
         self._refresh()
+        for key in list(self._suspects):
+            self._settle_suspect(key, now_us)
         for key in list(self._unsettled):
             state = self._unsettled[key]
             if state.verdict != Verdict.DIVERGENT:

@@ -16,6 +16,7 @@ from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+from figwatch.validators.sweep_settlement import standing
 
 _OP_LETTER = {
     Op.CREATE: "c",
@@ -287,6 +288,8 @@ def _columns(state: KeyState, pair: Pair, kind: Kind) -> tuple[int, ...]:
     with; from the newest of all where that cannot be told. None for a row that is not there.
     """
     source, target = state.source, state.target
+    if standing(state) is not None and state.swept is not None:
+        return state.swept.columns
     if kind in (Kind.MISSING, Kind.EXTRA) or source is None or target is None:
         return ()
     entry = _newest_done(source, state, pair)

@@ -9,10 +9,13 @@ from figwatch.validators.columns import Equal, compare
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, Source, Target
+from figwatch.validators.sweep_settlement import standing
 
 
 def assess(state: KeyState, pair: Pair) -> Judgement:
     """Judge one key with the marks, barriers and readings seen so far. Pure."""
+    if (seen := standing(state)) is not None:
+        return seen
     source, target = _seen(state.source), state.target
     if fault := _unknown_side(source, target, pair):
         return Judgement(Verdict.UNKNOWN, "side_unknown", reason=fault)

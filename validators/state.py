@@ -101,6 +101,19 @@ class OpenFinding(msgspec.Struct, array_like=True, gc=False):
     """What the replicator had committed by that reading."""
 
 
+class Swept(msgspec.Struct, array_like=True, gc=False):
+    """What a sweep settled of the key; it stands while the marks are those of its tracks."""
+
+    kind: int
+    """A `Kind`; -1: both rows are equal."""
+    columns: tuple[int, ...]
+    since_us: int
+    source_offset: int
+    source_us: int
+    target_offset: int
+    target_us: int
+
+
 class KeyState(msgspec.Struct, array_like=True, gc=False):
     """Everything about one key of one pair."""
 
@@ -116,3 +129,4 @@ class KeyState(msgspec.Struct, array_like=True, gc=False):
     finding: OpenFinding | None = None
     shared: bool = False
     """Only in the packed form: the target's row is the source's newest version."""
+    swept: Swept | None = None
