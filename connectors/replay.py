@@ -74,9 +74,12 @@ class Replay:
         self._topics = frozenset(self._source_topics | self._target_topics)
         self._survey = Survey(capture, self._topics)
         read = {topic for topic, _ in self._survey.readings}
-        self._judge = Judge(pair_rules(config, readings=bool(read & self._source_topics)))
+        self._rules = pair_rules(config, readings=bool(read & self._source_topics))
+        self._judge = Judge(self._rules)
         self._next: dict[Where, int] = {}
-        self._waiting: dict[Where, int] = {}  # heartbeats whose end offset is still to be read
+        self._waiting: dict[
+            Where, tuple[int, bool]
+        ] = {}  # heartbeats whose end offset is still to be read
         self._now_us = 0
         self._as_of_us = 0
         self._evaluated_us = 0
@@ -86,12 +89,18 @@ class Replay:
         """Feed every line, then judge once more at the end."""
         self._begin()
         for line in self._capture:
-            if isinstance(line, RawReading):
-                self._tick(line.answered_us)
-                self._reading(line)
-            else:
-                self._tick(line.append_us)
-                self._record(line)
+            self._line(line)
+        return self._outcome()
+
+    def _line(self, line: Line) -> None:
+        if isinstance(line, RawReading):
+            self._tick(line.answered_us)
+            self._reading(line)
+        else:
+            self._tick(line.append_us)
+            self._record(line)
+
+    def _outcome(self) -> Replayed:
         self._evaluate()
         summary = self._judge.summary(self._as_of_us)
         found = sorted(self._findings.values(), key=lambda f: (f.detected_us, f.pair, f.key))
@@ -102,6 +111,9 @@ class Replay:
         for line in self._capture:
             if isinstance(line, RawRecord):
                 self._decoder.learn(line.topic, line.headers, line.key, line.value)
+        self._announce()
+
+    def _announce(self) -> None:
         for topic in sorted(self._topics):
             partitions = self._survey.partitions(topic)
             if not partitions:
@@ -122,16 +134,19 @@ class Replay:
     def _evaluate(self) -> None:
         self._evaluated_us = self._now_us
         self._judge.evaluate(self._now_us)
-        for finding in self._judge.take_findings():
+        self._publish(self._judge.take_findings())
+
+    def _publish(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
             self._findings[finding.pair, finding.key, finding.detected_us] = finding
 
     def _reading(self, line: RawReading) -> None:
         where = (line.topic, line.partition)
         if line.topic not in self._topics:
             return
-        heartbeat_us = self._waiting.pop(where, None)
-        if heartbeat_us is not None:
-            self._judge.apply(Barrier(*where, line.end_offset, heartbeat_us), self._now_us)
+        heartbeat = self._waiting.pop(where, None)
+        if heartbeat is not None:
+            self._judge.apply(Barrier(*where, line.end_offset, *heartbeat), self._now_us)
         if line.topic in self._source_topics:
             group = self._config.sides[self._config.target_side].consumer_group
             committed = line.committed if group is not None and line.group == group else None
@@ -163,7 +178,9 @@ class Replay:
                 continue
             if isinstance(record, Change) and _is_snapshot_row(record):
                 finished = record.snapshot is Snapshot.LAST
-                span = SnapshotSpan(raw.offset, raw.offset, record.commit_us, finished)
+                span = SnapshotSpan(
+                    raw.offset, raw.offset, record.commit_us, finished, raw.append_us
+                )
             elif not isinstance(record, Change) or _is_log_event(record):
                 commit_us = record.commit_us
         if raw.topic in self._topics:
@@ -195,10 +212,12 @@ class Replay:
             for partition in self._survey.partitions(topic):
                 where = (topic, partition)
                 if where in self._survey.readings:
-                    self._waiting[where] = max(proved_us, self._waiting.get(where, 0))
+                    beat = (proved_us, heartbeat.exact)
+                    self._waiting[where] = max(beat, self._waiting.get(where, beat))
                 else:
                     end = self._survey.end_offset(where, heartbeat.append_us)
-                    self._judge.apply(Barrier(*where, end, proved_us), self._now_us)
+                    barrier = Barrier(*where, end, proved_us, heartbeat.exact)
+                    self._judge.apply(barrier, self._now_us)
 
 
 def _is_snapshot_row(change: Change) -> bool:

@@ -131,6 +131,8 @@ class SnapshotSpan(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Commit time on its first row; the rows of one snapshot share it."""
     finished: bool
     """Its `last` row was seen, or a log event after it."""
+    append_us: int = 0
+    """Kafka's time of its first row (0: not told)."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
@@ -159,6 +161,8 @@ class Barrier(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=False):
     partition: int
     end_offset: int
     commit_us: int
+    exact: bool = False
+    """A heartbeat row: it stands in the log, in order with the data."""
 
 
 class Moved(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=False):

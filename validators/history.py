@@ -207,8 +207,12 @@ def malformed(state: KeyState, stream: int, offset: int, *, source: bool) -> Non
 
 
 def _is_faulty(track: Track, stream: int, taint: int) -> bool:
-    """Whether something of this key is missing between its last good event and the next."""
-    return bool(track.fault) or (track.stream == stream and 0 <= track.offset < taint)
+    """Whether something of this key may be missing between its last good event and the next: also
+    where that stands in another partition, because partitions were added.
+    """
+    if track.fault or track.stream not in {-1, stream}:
+        return True
+    return track.stream == stream and 0 <= track.offset < taint
 
 
 def _is_applied(track: Track, stream: int, offset: int) -> bool:

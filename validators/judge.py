@@ -123,7 +123,9 @@ class Judge:
             self.ledger.duplicate(pair, change)
         else:
             if _is_timed(change):
-                stream.kept.new_offset, stream.kept.new_us = change.offset, change.commit_us
+                kept = stream.kept
+                kept.new_offset, kept.new_us = change.offset, change.commit_us
+                kept.log_append_us = kept.log_append_us or change.append_us
             self.ledger.counted(pair, change)
             self._after_truncate(pair, state, change, now_us)
             if change.unknown and change.moved is not None:
@@ -193,6 +195,7 @@ class Judge:
         pairs = [p for p in self.pairs.values() if stream in p.streams[Side.TARGET]]
         for pair in pairs:
             self.ledger.alarm(pair, "late_target_event")
+            self.ledger.withdraw_resolved(pair, commit_us - pair.rules.skew_us)
         for key, state in list(self._unsettled.items()):
             pair, finding = self._pair_of(key), state.finding
             since_us = commit_us - pair.rules.skew_us
@@ -295,7 +298,11 @@ class Judge:
     def _mark(self, mark: Mark, now_us: int) -> None:
         del now_us
         _, stream = self._stream(mark.topic, mark.partition)
-        began = stream.mark(mark, self._disorder_us(mark.topic))
+        log_us = 0
+        if mark.snapshot is not None:
+            firsts = (s.kept.log_append_us for s in self.streams if s.kept.topic == mark.topic)
+            log_us = min((us for us in firsts if us), default=0)
+        began = stream.mark(mark, self._disorder_us(mark.topic), log_us)
         self._stale = True
         for pair in self.pairs.values():
             for side in Side:

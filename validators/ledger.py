@@ -3,6 +3,7 @@
 `figwatch.validators.summary` is how they leave; `figwatch.validators.finding` what a finding says.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -17,6 +18,9 @@ from figwatch.validators.state import Entry, KeyState, OpenFinding, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary
 from figwatch.validators.sweep_settlement import standing
+
+MAX_RESOLVED = 1_000
+"""Resolved findings that can still be withdrawn; older ones, and those of before a restart, stand."""
 
 _OP_LETTER = {
     Op.CREATE: "c",
@@ -61,6 +65,7 @@ class Ledger:
         self._reasons: dict[str, dict[int, int]] = {name: {} for name in pairs}
         self._open: dict[str, dict[int, int]] = {name: {} for name in pairs}
         self._out: list[Finding] = []
+        self._resolved: deque[Finding] = deque(maxlen=MAX_RESOLVED)
 
     def books(self, pair: Pair) -> PairBooks:
         """Return the books of a pair, opened on first use."""
@@ -187,26 +192,37 @@ class Ledger:
         state.finding = None
         self._emit(pair, key, finding, resolved_us=now_us, void=True)
 
+    def withdraw_resolved(self, pair: Pair, since_us: int) -> None:
+        """Void findings of a pair that were detected since, and have resolved meanwhile."""
+        kept: list[Finding] = []
+        for finding in self._resolved:
+            if finding.pair == pair.rules.name and finding.detected_us >= since_us:
+                self._out.append(msgspec.structs.replace(finding, void=True))
+            else:
+                kept.append(finding)
+        self._resolved = deque(kept, MAX_RESOLVED)
+
     def _emit(
         self, pair: Pair, key: bytes, finding: OpenFinding, *,
         resolved_us: int | None = None, changed_us: int = 0, void: bool = False,
     ) -> None:  # fmt: skip
         names = pair.rules.columns
-        self._out.append(
-            Finding(
-                pair=pair.rules.name,
-                key=key[key.index(b"\0") + 1 :],
-                detected_us=finding.detected_us,
-                kind=Kind(finding.kind).name.lower(),
-                columns=tuple(names[i] for i in finding.columns if i < len(names)),
-                since_us=finding.since_us,
-                resolved_us=resolved_us,
-                evidence=Evidence(finding.evidence).name.lower(),
-                incomplete_history=finding.incomplete_history,
-                changed_us=changed_us,
-                void=void,
-            )
+        said = Finding(
+            pair=pair.rules.name,
+            key=key[key.index(b"\0") + 1 :],
+            detected_us=finding.detected_us,
+            kind=Kind(finding.kind).name.lower(),
+            columns=tuple(names[i] for i in finding.columns if i < len(names)),
+            since_us=finding.since_us,
+            resolved_us=resolved_us,
+            evidence=Evidence(finding.evidence).name.lower(),
+            incomplete_history=finding.incomplete_history,
+            changed_us=changed_us,
+            void=void,
         )
+        self._out.append(said)
+        if resolved_us is not None and not void:
+            self._resolved.append(said)
 
     def take_findings(self) -> list[Finding]:
         """Findings opened, changed or resolved since the last call."""

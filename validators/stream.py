@@ -14,6 +14,8 @@ from figwatch.validators.outcome import Reason
 
 MAX_READINGS = 256
 """Readings kept for a partition; beyond it every second one is forgotten, which only delays."""
+BROKERS_APART_US = 1_000_000
+"""Bound on the clocks of two Kafka brokers against each other."""
 MAX_BARRIERS = 256
 """Heartbeats waiting for consumption to pass; beyond it every second one is forgotten."""
 
@@ -54,6 +56,8 @@ class Coverage(msgspec.Struct, array_like=True, gc=False):
     """Commit time of the event at `new_offset`."""
     latest_us: int = 0
     """Greatest commit time of a log event."""
+    log_append_us: int = 0
+    """Kafka's time of the first log event (0: none seen)."""
     seen: list[tuple[str, bytes | None]] = []
     """The (pair, key) applied of the record at `seen_offset`."""
 
@@ -90,15 +94,18 @@ class Stream:
         kept.seen.append((pair, key))
         return True
 
-    def mark(self, mark: Mark, disorder_us: int) -> bool:
-        """Move forward to a mark; returns whether it says a NEW snapshot has begun."""
+    def mark(self, mark: Mark, disorder_us: int, log_append_us: int = 0) -> bool:
+        """Move forward to a mark; returns whether it says a NEW snapshot has begun.
+
+        `log_append_us` is Kafka's time of the first log event in any partition of the topic.
+        """
         kept = self.kept
         if kept.base < 0:
             kept.base = mark.start_offset
         if mark.next_offset <= kept.next_offset and kept.next_offset:
             return False
         self.dirty = True
-        began = self._snapshot(mark)
+        began = self._snapshot(mark, log_append_us)
         kept.next_offset = mark.next_offset
         if mark.streaming:
             kept.streaming = True
@@ -108,7 +115,7 @@ class Stream:
         self._advance()
         return began
 
-    def _snapshot(self, mark: Mark) -> bool:
+    def _snapshot(self, mark: Mark, log_append_us: int) -> bool:
         kept, seen = self.kept, mark.snapshot
         if seen is None:
             if kept.span is not None and mark.streaming:
@@ -120,6 +127,9 @@ class Stream:
             old.finished = old.finished or seen.finished
             return False
         began = kept.streaming or (old is not None and old.finished)
+        # A connector emits one thing after the other, so a row that was appended after another
+        # partition's log event is none of the initial snapshot.
+        began = began or 0 < log_append_us < seen.append_us - BROKERS_APART_US
         if old is not None and not began:  # MySQL gives each row its own time
             old.last_offset, old.finished = seen.last_offset, seen.finished
             return False
@@ -157,7 +167,10 @@ class Stream:
     def _advance(self) -> None:
         kept = self.kept
         while self._barriers and self._barriers[0].end_offset <= kept.next_offset:
-            proved = self._barriers.popleft().commit_us - kept.extra_grace_us
+            barrier = self._barriers.popleft()
+            if barrier.exact:
+                kept.latest_us = max(kept.latest_us, barrier.commit_us)
+            proved = barrier.commit_us - kept.extra_grace_us
             if proved > kept.watermark_us:
                 kept.watermark_us = proved
                 self.dirty = True

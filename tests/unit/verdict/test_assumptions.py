@@ -91,6 +91,13 @@ def test_a_late_target_event_voids_findings_of_every_pair_that_follows_its_topic
     assert {("stock", True), ("levels", True)} == {(f.pair, f.void) for f in line.findings()}
 
 
+def test_a_late_target_event_voids_findings_that_have_resolved_meanwhile():
+    line = proved().source("A")
+    assert (Verdict.CONSISTENT, False) == (line.verdict(), line.finding().void)
+    line.target("Z", key="z", at=(line.books().target_watermark_us - line.at_us(0)) / 1_000 - 30)
+    assert line.finding().void
+
+
 def test_a_finding_from_before_the_late_event_stands():
     line = proved()
     line.beat(at=9_000, side=Side.TARGET).target("Z", key="z", at=8_000)

@@ -1,0 +1,132 @@
+"""What may happen in a seed, and what really happened: `Weather` and `Truth`.
+
+`figwatch.demo.simulator.scenario` plays the one and writes down the other.
+"""
+
+from dataclasses import dataclass, field
+
+from figwatch.demo.simulator.world import Clock, Row
+
+PLAIN_GRACE_SECONDS = 0.5
+"""What figwatch is told that plain heartbeats may run ahead; a stalled connector's run further."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What may happen in a seed. Floats are expected numbers of times."""
+
+    seconds: float = 8.0
+    keys: int = 6
+    writes_per_second: float = 8.0
+    faults: float = 0.7
+    """Planted."""
+    connector_crashes: float = 0.0
+    replicator_crashes: float = 0.0
+    rewinds: float = 0.0
+    stalls: float = 0.0
+    moves: float = 0.0
+    truncates: float = 0.0
+    """Only in topics of one partition: elsewhere a truncate really races with other partitions."""
+    incremental: float = 0.0
+    """Incremental snapshots."""
+    blocking: float = 0.0
+    """Blocking snapshots, asked for while the connector streams."""
+    new_partitions: bool = False
+    """The topics get more partitions, once everything written so far is replicated."""
+    toast: bool = False
+    repeats: bool = False
+    """Values repeat, so that a version can look like an older one."""
+    initial_rows: int = 0
+    target_rows: bool = False
+    """The target was loaded before, its connector snapshots it."""
+    rebalances: float = 0.0
+    """Figwatch's own workers die, and others take over."""
+    late_start: bool = False
+    malformed: float = 0.0
+    gaps: float = 0.0
+    lost_slot: bool = False
+    fence: bool = True
+    end_offsets: bool = True
+    skew_us: int = 0
+    """Bound on the clocks of both databases."""
+    plain_heartbeats: bool = False
+    """The target's heartbeats are the connector's clock, and it stalls: they are not truthful."""
+    eager: bool = False
+    """The replicator commits offsets before its write: the fence does not hold."""
+    whole_seconds: bool = False
+    """Events carry their statement's time in whole seconds, and so may fall along the log."""
+
+    @property
+    def losing(self) -> bool:
+        """Whether an honest answer may be `unknown`."""
+        return bool(
+            self.late_start or self.malformed or self.gaps or self.lost_slot or not self.fence
+            or self.toast or self.truncates or self.eager
+        )  # fmt: skip
+
+    def features(self) -> dict[str, object]:
+        """What differs from the calmest weather."""
+        return {name: getattr(self, name) for name in vars(self) if self._differs(name)}
+
+    def _differs(self, name: str) -> bool:
+        return bool(getattr(self, name) != getattr(CALM, name))
+
+
+CALM = Weather(keys=1, faults=0.0)
+
+
+def weather_of(clock: Clock) -> Weather:
+    """Draw the weather of a seed: some of everything, seldom all at once."""
+    rng = clock.rng
+
+    def maybe(share: float, amount: float) -> float:
+        return amount if clock.chance(share) else 0.0
+
+    new_partitions = clock.chance(0.06)
+    plain_heartbeats = clock.chance(0.08)
+    # What shows an untruthful heartbeat, a late event, must not be lost itself.
+    loss = 0.0 if plain_heartbeats else 1.0
+    return Weather(
+        keys=rng.choice((1, 2, 6, 12)),
+        writes_per_second=rng.choice((3.0, 8.0, 20.0)),
+        faults=maybe(0.8, 1.5),
+        connector_crashes=maybe(0.4, 2.0),
+        replicator_crashes=maybe(0.4, 3.0),
+        # Old events of another partition, applied again, would really undo newer ones.
+        rewinds=0.0 if new_partitions else maybe(0.25, 1.5),
+        stalls=maybe(0.3, 1.0),
+        moves=maybe(0.2, 2.0),
+        truncates=maybe(0.05, 1.0),
+        incremental=maybe(0.1, 1.5),
+        blocking=maybe(0.08, 1.0),
+        new_partitions=new_partitions,
+        toast=clock.chance(0.2),
+        repeats=clock.chance(0.2),
+        initial_rows=rng.choice((0, 0, 4)),
+        target_rows=clock.chance(0.3),
+        rebalances=maybe(0.2, 2.0),
+        late_start=clock.chance(0.1),
+        malformed=maybe(0.1 * loss, 1.0),
+        gaps=maybe(0.08 * loss, 1.0),
+        lost_slot=clock.chance(0.07 * loss),
+        fence=clock.chance(0.9),
+        end_offsets=clock.chance(0.5),
+        skew_us=rng.choice((0, 0, 0, 40_000)),
+        plain_heartbeats=plain_heartbeats,
+        eager=clock.chance(0.04),
+        whole_seconds=clock.chance(0.06),
+    )
+
+
+@dataclass
+class Truth:
+    """What really happened. `planted` maps a key to the times at which a fault was put there."""
+
+    source: dict[int, Row] = field(default_factory=dict)
+    target: dict[int, Row] = field(default_factory=dict)
+    planted: dict[int, list[int]] = field(default_factory=dict)
+    past: dict[int, list[Row | None]] = field(default_factory=dict)
+    """Every value that the source ever had for a key."""
+    log: list[str] = field(default_factory=list)
+    times_fell: bool = False
+    """Commit times fell along a log, and figwatch could see it."""
