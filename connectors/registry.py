@@ -5,6 +5,7 @@ A schema never changes, so that it is asked for once. A registry that is away is
 record: RegistryUnavailable says so, and the caller waits. Used by `connectors.debezium.avro`.
 """
 
+import functools
 import time
 import urllib.parse
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import httpx
 from figwatch.connectors.config import SideConfig
 from figwatch.connectors.debezium.avro import Registered, UnknownSchemaError
 from figwatch.connectors.debezium.framing import RefKind, SchemaRef
+from figwatch.connectors.secret import Secret
 from figwatch.validators.errors import FigwatchError
 
 ATTEMPTS = 3
@@ -51,17 +53,13 @@ class Registry:
         self,
         url: str,
         user: str | None = None,
-        password: str | None = None,
+        password: Secret | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        auth = None if user is None else httpx.BasicAuth(user, password or "")
-        headers = {"Accept": "application/json, */*"}
-        if user is None and password is not None:
-            headers["Authorization"] = f"Bearer {password}"
         self._url = url.rstrip("/")
         self._shown = str(httpx.URL(self._url).copy_with(userinfo=b""))
-        self._client = httpx.Client(auth=auth, headers=headers, timeout=TIMEOUT_SECONDS)
+        self._user, self._password = user, password
         self._sleep, self._clock = sleep, clock
         self._found: dict[SchemaRef, Registered] = {}
         self._unknown: dict[SchemaRef, float] = {}
@@ -71,9 +69,20 @@ class Registry:
         """The registry of a side; None where none is configured."""
         if side.schema_registry is None:
             return None
-        password = side.schema_registry_password
-        secret = None if password is None else password.reveal()
-        return cls(side.schema_registry, side.schema_registry_user, secret)
+        return cls(side.schema_registry, side.schema_registry_user, side.schema_registry_password)
+
+    @functools.cached_property
+    def _client(self) -> httpx.Client:
+        """Made when first needed: most commands never ask, and need no password then."""
+        secret = "" if self._password is None else self._password.reveal()
+        headers = {"Accept": "application/json, */*"}
+        if self._user is not None:
+            return httpx.Client(
+                auth=httpx.BasicAuth(self._user, secret), headers=headers, timeout=TIMEOUT_SECONDS
+            )
+        if secret:
+            headers["Authorization"] = f"Bearer {secret}"
+        return httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS)
 
     def schema(self, ref: SchemaRef) -> Registered:
         """The schema that a record names.

@@ -11,6 +11,8 @@ from figwatch.connectors.config import SideConfig
 from figwatch.connectors.debezium.avro import UnknownSchemaError
 from figwatch.connectors.debezium.framing import RefKind, SchemaRef
 from figwatch.connectors.registry import ATTEMPTS, Registry, RegistryUnavailable
+from figwatch.validators.errors import ConfigurationError
+from tests.unit.debezium.support import Stream, decoder
 
 SCHEMA = '{"type":"record","name":"Key","fields":[{"name":"id","type":"int"}]}'
 ID = SchemaRef(RefKind.ID, "7")
@@ -138,3 +140,11 @@ def test_credentials_of_the_side_are_sent(server, monkeypatch, user, expected):
     Registry.of(SideConfig.model_validate(side)).schema(ID)
     assert expected == server.headers[0]["Authorization"]
     assert Registry.of(SideConfig(topic_prefix="m")) is None
+
+
+def test_a_decoder_that_meets_no_avro_needs_no_password(server):
+    side = {"schema_registry": server.url, "schema_registry_password": "env:NOT_SET_ANYWHERE"}
+    stream = Stream(decoder(sides={"monolith": side}))
+    assert stream.one("c", {"id": 1, "v": 5}).fingerprint is not None
+    with pytest.raises(ConfigurationError, match="NOT_SET_ANYWHERE"):
+        stream.raw(b"\0\0\0\0\x07\x02", None)
