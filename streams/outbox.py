@@ -5,12 +5,15 @@ next one knows from here what to publish again. Written before the state, publis
 the restored state does not bear out is dropped, because it will be found again.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from figwatch.validators.finding import Finding
+
+log = logging.getLogger("figwatch")
 
 PREFIX = b"\0outbox-"
 """Keys of the outbox in the join table; pair names start with a letter."""
@@ -35,9 +38,19 @@ def put(findings: Sequence[Finding], chunks_before: int) -> tuple[dict[bytes, by
 
 
 def take(restored: dict[bytes, bytes]) -> tuple[list[Finding], int]:
-    """Remove the outbox from a restored state; returns its findings and number of chunks."""
+    """Remove the outbox from a restored state; returns its findings and number of chunks.
+
+    Chunks of another version of figwatch are left out, and it is said: what they hold was most
+    likely published before the upgrade.
+    """
     keys = sorted(key for key in restored if key.startswith(PREFIX))
-    return [f for key in keys for f in _DECODER.decode(restored.pop(key))], len(keys)
+    found: list[Finding] = []
+    for key in keys:
+        try:
+            found += _DECODER.decode(restored.pop(key))
+        except msgspec.DecodeError as error:
+            log.warning("findings of another version were not published again: %s", error)
+    return found, len(keys)
 
 
 def holds(finding: Finding, state: Any) -> bool:

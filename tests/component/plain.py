@@ -27,11 +27,12 @@ class PlainDecoder:
     def for_topic(self, topic):
         return functools.partial(self._decode, topic)
 
-    def _decode(self, topic, partition, offset, append_us, headers, key, value):
+    def _decode(self, topic, partition, offset, append_us, _headers, key, value):
         where = (topic, partition, offset, append_us)
         if topic in self._heartbeats:
             at = json.loads(value)["at"]
-            return (Heartbeat(self._heartbeats[topic], at, True, *where),)
+            exact = True
+            return (Heartbeat(self._heartbeats[topic], at, exact, *where),)
         side = Side.SOURCE if topic == self._source else Side.TARGET
         if value == b"boom":
             raise RuntimeError("a bug in the decoder")

@@ -199,7 +199,7 @@ def test_an_unreachable_broker_is_said_without_a_traceback(migration):
 
 
 def test_the_same_exception_in_a_stock_agent_loses_a_record_that_was_committed(migration):
-    """The twin of `test_an_exception_in_the_judge_loses_nothing`: why the worker is no stock one."""
+    """The twin of the exception in the judge: why the worker is no stock one."""
     out = migration.folder / "seen"
     for number in range(100):
         migration.producer.produce("stock", str(number).encode(), partition=0)

@@ -75,6 +75,6 @@ if __name__ == "__main__":
     try:
         code = run_worker(Config.model_validate(json.loads(Path(sys.argv[1]).read_text())), parts)
     except FigwatchError as error:
-        logging.getLogger("figwatch").error("%s", error.problems)
+        sys.stderr.write(f"{error.problems}\n")
         code = error.exit_code
     sys.exit(code)
