@@ -386,12 +386,16 @@ class Judge:
             self._refresh()
         self.ledger.settle(pair, key, state, assess(state, pair), now_us)
         if state.verdict == Verdict.CONSISTENT:
-            self._unsettled.pop(key, None)
-            self._keys[key] = pack(state)
+            packed = pack(state)
+            # Judged again after a restart and still the same: the changelog has it already.
+            if key in self._unsettled or packed != self._keys.get(key):
+                self._unsettled.pop(key, None)
+                self._keys[key] = packed
+                self._dirty.add(key)
         else:
             self._unsettled[key] = state
             self._keys.setdefault(key, b"")
-        self._dirty.add(key)
+            self._dirty.add(key)
         if pair.rules.name in self.ledger.newly_demoted:
             self.ledger.newly_demoted.discard(pair.rules.name)
             self._recheck.add(pair.rules.name)

@@ -80,11 +80,14 @@ def _fold_source(source: Source, row: Entry, sign: int) -> None:
 
 
 def _fold_target(target: Target, row: Entry, sign: int) -> None:
-    at_us = sign * row.commit_us
-    target.commit_us += at_us
-    target.touched_us += at_us
-    target.read_us += at_us
-    _fold_track(target.track, row.commit_us, 0, None, sign)
+    if sign > 0:
+        target.commit_us += row.commit_us
+    at_us = target.commit_us
+    target.touched_us += sign * at_us
+    target.read_us += sign * at_us
+    _fold_track(target.track, at_us, 0, None, sign)
+    if sign < 0:
+        target.commit_us -= row.commit_us
 
 
 def _fold_track(

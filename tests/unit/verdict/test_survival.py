@@ -105,6 +105,13 @@ def test_keys_written_without_their_partitions_own_record_are_read_again_unharme
     assert (Verdict.CONSISTENT, 0) == (line.verdict(), line.judge.summary(0).duplicates)
 
 
+def test_a_restart_writes_nothing_that_the_changelog_has():
+    line = Timeline().source("A").target("A").source("B", key="z")
+    line.restart()
+    line.judge.evaluate(line.now_us)
+    assert {b"stock\0z"} == dict(line.judge.take_dirty()).keys() - {META}
+
+
 def test_what_was_to_be_judged_again_is_judged_after_a_restart():
     """A gap was applied, and the worker died before it had gone through the keys."""
     line = Timeline().source("A").target("A")
