@@ -71,6 +71,11 @@ class Quantiles(msgspec.Struct, array_like=True, gc=False):
         return 0.0
 
 
+def bucket_seconds(bucket: int) -> float:
+    """Upper bound of a bucket of `Quantiles`."""
+    return _SMALLEST_US * math.exp(bucket * _LOG_GROWTH) / 1e6
+
+
 def show(
     source: Source, fingerprint: bytes | None, commit_us: int, *, timed: bool, clocks_us: int = 0
 ) -> list[int] | None:
