@@ -35,7 +35,7 @@ from figwatch.validators.outcome import Reason, Verdict
 from figwatch.validators.packing import pack, unpack
 from figwatch.validators.pair import Epoch, Pair, PairRules
 from figwatch.validators.rules import assess
-from figwatch.validators.state import KeyState
+from figwatch.validators.state import KeyState, Source, Target
 from figwatch.validators.stream import Coverage, Stream
 from figwatch.validators.summary import Summary
 from figwatch.validators.sweep_settlement import Pending, Settlement, settle, sighting
@@ -214,13 +214,13 @@ class Judge:
             index = self._index[truncate.topic, truncate.partition]
             history.empty_source(state.source, truncate, index, pair.rules.ring_size)
 
-    def _move_out(self, change: Change, row: "history.Source | history.Target | None") -> None:
+    def _move_out(self, change: Change, row: Source | Target | None) -> None:
         """Long values go with the row to its new key, which may live in another partition."""
         if change.op is not Op.DELETE or change.moved is None or row is None:
             return
         if not row.track.carried:
             return
-        sketch = row.ring[-1].sketch if isinstance(row, history.Source) else row.sketch
+        sketch = row.ring[-1].sketch if isinstance(row, Source) else row.sketch
         # The create of a move has the position of its delete but for the last part (see Change).
         position = (*change.position[:-1], 1) if change.position else None
         self._moved.append(
@@ -373,8 +373,12 @@ class Judge:
             self._settle_suspect(key, now_us)
         for key in list(self._unsettled):
             state = self._unsettled[key]
+            pair = self._pair_of(key)
             if state.verdict != Verdict.DIVERGENT:
-                self._settle(key, self._pair_of(key), state, now_us)
+                self._settle(key, pair, state, now_us)
+            elif state.finding is not None and not state.finding.listed:
+                if self.ledger.list_withheld(pair, key, state):
+                    self._dirty.add(key)
         for name in self._recheck:
             pair = self.pairs[name]
             for key in [k for k in self._keys if self._pair_of(k) is pair]:
