@@ -42,6 +42,7 @@ def print_pairs(document: Mapping[str, Any]) -> None:
 
 def print_findings(document: Mapping[str, Any], findings_max: int) -> None:
     """The findings of every pair, at most `findings_max`."""
+    print_unlisted(document)
     listed = [
         (name, finding) for name, pair in document["pairs"].items() for finding in pair["findings"]
     ]
@@ -68,6 +69,16 @@ def print_findings(document: Mapping[str, Any], findings_max: int) -> None:
     )
     if left_out:
         print_text(f"... and {left_out} more (limits.findings_printed_max)")
+
+
+def print_unlisted(document: Mapping[str, Any]) -> None:
+    """Say where findings are counted that no list holds."""
+    for name, pair in document["pairs"].items():
+        if pair.get("findings_unlisted"):
+            print_text(
+                f"{name}: {pair['findings_unlisted']} more open findings are counted but not "
+                "listed (limits.findings_listed_max)"
+            )
 
 
 def _evidence(finding: Mapping[str, Any]) -> str:

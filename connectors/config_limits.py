@@ -123,6 +123,11 @@ class LimitsConfig(Section):
     findings_printed_max: int = Field(default=1000, ge=1, le=1_000_000)
     """Most findings that a command lists; counts stay exact beyond it."""
 
+    findings_listed_max: int = Field(default=80_000, ge=1, le=10_000_000)
+    """Most open findings of a pair that the workers list in `<app>-findings`, shared out over the
+    internal partitions. Beyond it findings are counted exactly but not listed, until there is room
+    for all of them again."""
+
     kafka_timeout_seconds: float = Field(default=10.0, ge=0.5, le=600)
     """How long a command waits for an answer from Kafka."""
 

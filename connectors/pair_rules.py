@@ -3,11 +3,15 @@ become sides. Used by the worker and by the replay.
 """
 
 from figwatch.connectors.config import Config
-from figwatch.validators.pair import PairRules
+from figwatch.validators.pair import UNBOUNDED, PairRules
 
 
-def pair_rules(config: Config, *, readings: bool = True) -> tuple[PairRules, ...]:
-    """Return the rules of every pair. `readings` False: a replay that has none of the source."""
+def pair_rules(
+    config: Config, *, readings: bool = True, listed_max: int = UNBOUNDED
+) -> tuple[PairRules, ...]:
+    """Return the rules of every pair. `readings` False: a replay that has none of the source.
+    `listed_max`: most open findings that one judge lists of a pair.
+    """
     source, target = config.sides[config.source_side], config.sides[config.target_side]
     return tuple(
         PairRules(
@@ -22,9 +26,8 @@ def pair_rules(config: Config, *, readings: bool = True) -> tuple[PairRules, ...
             fenced=target.consumer_group is not None,
             readings=readings,
             ring_size=config.ring_size,
-            disorder_us=_us(
-                max(source.allowed_disorder_seconds, target.allowed_disorder_seconds)
-            ),
+            findings_max=listed_max,
+            disorder_us=_us(max(source.allowed_disorder_seconds, target.allowed_disorder_seconds)),
         )
         for pair in config.pairs
     )

@@ -50,7 +50,8 @@ def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     from figwatch.streams.samples import samples
     from figwatch.validators.judge import Judge as DesignJudge
 
-    decoder, rules = DebeziumDecoder(config), pair_rules(config)
+    listed_max = -(-config.limits.findings_listed_max // config.worker.internal_partitions)
+    decoder, rules = DebeziumDecoder(config), pair_rules(config, listed_max=listed_max)
     for record in samples(config):
         decoder.learn(record.topic, record.headers, record.key, record.value)
     return decoder, lambda partition: DesignJudge(rules, partition)

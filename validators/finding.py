@@ -27,6 +27,14 @@ class Finding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     void: bool = False
     """Withdrawn: what it rested on was found not to hold. `resolved_us` says when."""
     version: int = FINDING_VERSION
+    reopened: int = 0
+    """How many findings this key had before, all resolved. Each is a record of its own."""
+    first_detected_us: int = 0
+    """When the first of them was detected (0: there was none)."""
+    first_evidence: str = ""
+    """What the first of them was proved with."""
+    last_resolved_us: int = 0
+    """When the one before this resolved."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -152,6 +152,8 @@ def _none_divergent(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> C
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(pair.open_findings.items()) if n)
     reason = f"{count} keys are divergent" + (f" ({kinds})" if kinds else "")
     fix = "repair them: `figwatch findings --open` lists them"
+    if pair.unlisted:
+        fix += f", but for {pair.unlisted} that are only counted (limits.findings_listed_max)"
     return Criterion("none_divergent", name, Answer.FAIL, reason, fix)
 
 

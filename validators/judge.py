@@ -376,9 +376,8 @@ class Judge:
             pair = self._pair_of(key)
             if state.verdict != Verdict.DIVERGENT:
                 self._settle(key, pair, state, now_us)
-            elif state.finding is not None and not state.finding.listed:
-                if self.ledger.list_withheld(pair, key, state):
-                    self._dirty.add(key)
+            elif self.ledger.list_withheld(pair, key, state):
+                self._dirty.add(key)
         for name in self._recheck:
             pair = self.pairs[name]
             for key in [k for k in self._keys if self._pair_of(k) is pair]:

@@ -14,7 +14,7 @@ from figwatch.validators.convergence import Quantiles, rest
 from figwatch.validators.finding import Finding
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
-from figwatch.validators.state import Entry, KeyState, OpenFinding, Source
+from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary
 from figwatch.validators.sweep_settlement import standing
@@ -41,6 +41,7 @@ class PairBooks(msgspec.Struct, array_like=True, gc=False):
     findings_total: dict[str, int]
     alarms: dict[str, int]
     transient: int = 0
+    unlisted: int = 0
 
 
 class LedgerState(msgspec.Struct, array_like=True, gc=False):
@@ -64,6 +65,7 @@ class Ledger:
         self._verdicts = {name: dict.fromkeys(Verdict, 0) for name in pairs}
         self._reasons: dict[str, dict[int, int]] = {name: {} for name in pairs}
         self._open: dict[str, dict[int, int]] = {name: {} for name in pairs}
+        self._listed = dict.fromkeys(pairs, 0)
         self._out: list[Finding] = []
         self._resolved: deque[Finding] = deque(maxlen=MAX_RESOLVED)
 
@@ -157,40 +159,67 @@ class Ledger:
         columns = _columns(state, pair, kind)
         name, finding = pair.rules.name, state.finding
         if finding is None:
+            listed = self._listed[name] < pair.rules.findings_max
             state.finding = OpenFinding(
                 kind, columns, judgement.since_us, now_us, evidence,
-                judgement.incomplete_history, judgement.reading_us, judgement.committed,
+                judgement.incomplete_history, judgement.reading_us, judgement.committed, listed,
             )  # fmt: skip
             _count(self.books(pair).findings_total, kind.name.lower())
             self._open[name][kind] = self._open[name].get(kind, 0) + 1
-            self._emit(pair, key, state.finding)
+            self._listed[name] += listed
+            self.books(pair).unlisted += not listed
+            self._emit(pair, key, state.finding, state.past)
         elif finding.kind != kind or finding.columns != columns:
             self._open[name][finding.kind] -= 1
             self._open[name][kind] = self._open[name].get(kind, 0) + 1
             finding.kind, finding.columns = kind, columns
-            self._emit(pair, key, finding, changed_us=now_us)
+            self._emit(pair, key, finding, state.past, changed_us=now_us)
+
+    def withheld(self, pair: Pair) -> int:
+        """Open findings of a pair that are only counted."""
+        name = pair.rules.name
+        return sum(self._open[name].values()) - self._listed[name]
+
+    def list_withheld(self, pair: Pair, key: bytes, state: KeyState) -> bool:
+        """List a finding that was only counted, once all such have room: a burst that heals
+        must not go through the topic one by one. Returns whether it did.
+        """
+        finding, name = state.finding, pair.rules.name
+        if finding is None or finding.listed:
+            return False
+        if self._listed[name] + self.withheld(pair) > pair.rules.findings_max:
+            return False
+        finding.listed = True
+        self._listed[name] += 1
+        self._emit(pair, key, finding, state.past)
+        return True
 
     def _resolve(self, pair: Pair, key: bytes, state: KeyState, now_us: int) -> None:
         finding = state.finding
         if finding is None:
             return
-        self._open[pair.rules.name][finding.kind] -= 1
-        state.finding = None
-        self._emit(pair, key, finding, resolved_us=now_us)
+        self._close(pair, state, finding)
+        self._emit(pair, key, finding, state.past, resolved_us=now_us)
+        past = state.past or Past(0, finding.detected_us, finding.evidence, 0)
+        state.past = Past(past.times + 1, past.first_detected_us, past.first_evidence, now_us)
         if _committed_too_early(state, finding, pair):
             self.alarm(pair, "fence_healed_late")
             if not pair.demoted:
                 pair.demoted = True
                 self.newly_demoted.add(pair.rules.name)
 
+    def _close(self, pair: Pair, state: KeyState, finding: OpenFinding) -> None:
+        self._open[pair.rules.name][finding.kind] -= 1
+        self._listed[pair.rules.name] -= finding.listed
+        state.finding = None
+
     def withdraw(self, pair: Pair, key: bytes, state: KeyState, now_us: int) -> None:
         """Void an open finding: what it rested on was found not to hold."""
         finding = state.finding
         if finding is None:
             return
-        self._open[pair.rules.name][finding.kind] -= 1
-        state.finding = None
-        self._emit(pair, key, finding, resolved_us=now_us, void=True)
+        self._close(pair, state, finding)
+        self._emit(pair, key, finding, state.past, resolved_us=now_us, void=True)
 
     def withdraw_resolved(self, pair: Pair, since_us: int) -> None:
         """Void findings of a pair that were detected since, and have resolved meanwhile."""
@@ -203,9 +232,11 @@ class Ledger:
         self._resolved = deque(kept, MAX_RESOLVED)
 
     def _emit(
-        self, pair: Pair, key: bytes, finding: OpenFinding, *,
+        self, pair: Pair, key: bytes, finding: OpenFinding, past: Past | None, *,
         resolved_us: int | None = None, changed_us: int = 0, void: bool = False,
     ) -> None:  # fmt: skip
+        if not finding.listed:
+            return
         names = pair.rules.columns
         said = Finding(
             pair=pair.rules.name,
@@ -219,6 +250,10 @@ class Ledger:
             incomplete_history=finding.incomplete_history,
             changed_us=changed_us,
             void=void,
+            reopened=past.times if past else 0,
+            first_detected_us=past.first_detected_us if past else 0,
+            first_evidence=Evidence(past.first_evidence).name.lower() if past else "",
+            last_resolved_us=past.last_resolved_us if past else 0,
         )
         self._out.append(said)
         if resolved_us is not None and not void:
@@ -239,6 +274,7 @@ class Ledger:
         if state.finding is not None:
             kind = state.finding.kind
             self._open[name][kind] = self._open[name].get(kind, 0) + 1
+            self._listed[name] += state.finding.listed
 
     # -- summary ------------------------------------------------------------------------------
 
@@ -280,6 +316,8 @@ class Ledger:
             transient=books.transient,
             alarms=dict(books.alarms),
             demoted=pair.demoted,
+            unlisted=self.withheld(pair),
+            unlisted_total=books.unlisted,
         )
 
 

@@ -12,6 +12,9 @@ from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Entry, Source, Target, Track
 from figwatch.validators.stream import Stream
 
+UNBOUNDED = 1 << 62
+"""What a replay lists: everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairRules:
@@ -35,6 +38,8 @@ class PairRules:
     ring_size: int = 8
     disorder_us: int = 10_000
     """How far commit times may fall along one raw partition."""
+    findings_max: int = UNBOUNDED
+    """Most open findings that one judge lists; it counts the others."""
 
     @property
     def clocks_us(self) -> int:

@@ -53,7 +53,9 @@ def result(
 
 
 def finding_json(finding: Finding, key_names: KeyNames) -> dict[str, Any]:
-    """One finding. `incomplete_history` stands only where it is true."""
+    """One finding. `incomplete_history` stands only where it is true, and what tells of earlier
+    findings of the key only where there were some.
+    """
     document: dict[str, Any] = {
         "key": dict(key_names(finding.pair, finding.key)),
         "kind": finding.kind,
@@ -63,6 +65,11 @@ def finding_json(finding: Finding, key_names: KeyNames) -> dict[str, Any]:
         "resolved_us": finding.resolved_us,
         "evidence": finding.evidence,
     }
+    if finding.reopened:
+        document["reopened"] = finding.reopened
+        document["first_detected_us"] = finding.first_detected_us
+        document["first_evidence"] = finding.first_evidence
+        document["last_resolved_us"] = finding.last_resolved_us
     if finding.incomplete_history:
         document["incomplete_history"] = True
     return document
@@ -91,5 +98,7 @@ def pair_json(pair: PairSummary, sides: Mapping[str, str]) -> dict[str, Any]:
         "transient": pair.transient,
         "alarms": pair.alarms,
         "fence_demoted": pair.demoted,
+        "findings_unlisted": pair.unlisted,
+        "findings_unlisted_total": pair.unlisted_total,
         "verified_through_us": max(pair.verified_through_us, 0),
     }

@@ -99,6 +99,18 @@ class OpenFinding(msgspec.Struct, array_like=True, gc=False):
     """Answer time of the reading that proved it (0: none)."""
     committed: int
     """What the replicator had committed by that reading."""
+    listed: bool = True
+    """Told to the findings topic; False beyond `PairRules.findings_max`: only counted."""
+
+
+class Past(msgspec.Struct, array_like=True, gc=False):
+    """What a key's earlier findings leave behind."""
+
+    times: int
+    """How many there were."""
+    first_detected_us: int
+    first_evidence: int
+    last_resolved_us: int
 
 
 class Swept(msgspec.Struct, array_like=True, gc=False):
@@ -129,4 +141,6 @@ class KeyState(msgspec.Struct, array_like=True, gc=False):
     finding: OpenFinding | None = None
     shared: bool = False
     """Only in the packed form: the target's row is the source's newest version."""
+    past: Past | None = None
+    """Findings of this key that resolved (withdrawn ones do not count)."""
     swept: Swept | None = None

@@ -60,6 +60,10 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """Broken assumptions noticed, by name: see `figwatch.validators.detectors`."""
     demoted: bool = False
     """Fence evidence of this pair is no longer believed."""
+    unlisted: int = 0
+    """Open findings that are only counted: more than the findings topic is to hold."""
+    unlisted_total: int = 0
+    """Findings that were only counted when they were opened."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -97,6 +101,8 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
         into.capture.setdefault(side, Quantiles(buckets={})).merge(sketch)
     into.unshown += other.unshown
     into.transient += other.transient
+    into.unlisted += other.unlisted
+    into.unlisted_total += other.unlisted_total
     into.demoted = into.demoted or other.demoted
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]
     into.oldest_unshown_us = min(oldest, default=0)
