@@ -61,26 +61,31 @@ def sweep(
 ) -> None:
     """Compare the tables of each pair, row by row, and name every difference.
 
-    Both databases are only read. Exits 0 when all pairs are equal, 1 when any differs, 3 when a
-    comparison is incomplete, 2 or 4 when one could not be made.
+    Without --databases-only every difference is also told to `figwatch run`, whose judges settle
+    it against the streams (evidence `sweep` in `figwatch findings`). Both databases are only read.
+
+    Exits 0 when all pairs are equal, 1 when any differs, 3 when a comparison is incomplete, 2 or 4
+    when one could not be made.
     """
     from figwatch.connectors.sweep.repair import RepairFile
     from figwatch.connectors.sweep.runner import Options
+    from figwatch.connectors.sweep.tell import Teller
     from figwatch.validators.sweep_result import exit_code
 
     settings = _settings(load(config), settle)
     chosen = _chosen(settings, pairs or [])
-    _usable(resume=resume, repair=repair_sql is not None, databases_only=databases_only)
+    _usable(resume=resume, repair=repair_sql is not None)
     if explain:
         _explain(settings, chosen, as_json=as_json)
         return
+    teller = None if databases_only or sample is not None else Teller(settings)
     repair = RepairFile(repair_sql) if repair_sql is not None else None
     options = Options(
         resume=resume,
         differences_max=limit_differences,
         seconds_max=time_limit,
         on_progress=_progress() if sys.stderr.isatty() else None,
-        on_outcome=repair.add if repair is not None else None,
+        on_outcome=tuple(hearer.add for hearer in (repair, teller) if hearer is not None),
     )
     try:
         results = [_one(settings, pair, options, sample) for pair in chosen]
@@ -94,6 +99,9 @@ def sweep(
             _show(result)
     if repair is not None:
         note(f"{repair.statements} statements written to {repair_sql}; nothing was executed")
+    if teller is not None:
+        teller.close()
+        note(f"{teller.told} differences told to figwatch run; `figwatch findings` has its verdict")
     raise typer.Exit(exit_code(results))
 
 
@@ -121,7 +129,7 @@ def _chosen(config: "Config", names: list[str]) -> "list[PairConfig]":
     return [pair for pair in config.pairs if not names or pair.name in names]
 
 
-def _usable(*, resume: bool, repair: bool, databases_only: bool) -> None:
+def _usable(*, resume: bool, repair: bool) -> None:
     from figwatch.validators.errors import ConfigurationError
 
     if resume and repair:
@@ -130,8 +138,6 @@ def _usable(*, resume: bool, repair: bool, databases_only: bool) -> None:
             "--repair-sql needs the whole sweep, --resume leaves out what was swept before",
             fix="leave one of them out",
         )
-    if not databases_only:
-        note("differences are settled by the databases alone, as with --databases-only")
 
 
 def _one(

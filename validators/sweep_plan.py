@@ -267,7 +267,9 @@ def _column(rule: ColumnRule, source: TableFacts, target: TableFacts) -> ColumnP
     return ColumnPlan(rule, cast, family, why)
 
 
-def _common(one: ColumnFacts, other: ColumnFacts) -> tuple[Cast | None, Family, str]:
+def _common(  # noqa: PLR0911  # one for each family
+    one: ColumnFacts, other: ColumnFacts
+) -> tuple[Cast | None, Family, str]:
     """What two columns' values can be brought to so that equal means equal."""
     families = {one.family, other.family}
     if families == {Family.INT}:

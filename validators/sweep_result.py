@@ -1,4 +1,4 @@
-"""What a sweep found, its public JSON, its exit code: made by `figwatch.connectors.sweep.runner`."""
+"""What a sweep found: its public JSON and its exit code. See `figwatch.connectors.sweep.runner`."""
 
 import dataclasses
 import enum

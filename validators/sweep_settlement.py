@@ -46,7 +46,9 @@ class Pending(msgspec.Struct, gc=False):
     ends: dict[tuple[str, int], int] | None = None
 
 
-def settle(pending: Pending, state: KeyState, pair: Pair) -> Settlement:
+def settle(  # noqa: PLR0911  # one for each rule
+    pending: Pending, state: KeyState, pair: Pair
+) -> Settlement:
     """Settle a suspect, or let it wait; fills in `pending.ends`. Otherwise pure."""
     suspect = pending.suspect
     if _moved_on(suspect, state, pair):

@@ -40,6 +40,10 @@ class Outcome:
     settled: Settled
     source: Row | None
     target: Row | None
+    still_us: int
+    """Since when both rows are as they are, by this process's monotonic clock."""
+    read_us: int
+    """When the last look began, likewise."""
 
 
 class Confirmer:
@@ -122,7 +126,7 @@ class Confirmer:
                 self._push(watch.due_us, key)
                 continue
             del self._watches[key]
-            outcomes.append(Outcome(suspect, settled, *rows))
+            outcomes.append(Outcome(suspect, settled, *rows, watch.still_us, asked_us))
         return outcomes
 
     def read(self, side: Side, keys: list[bytes]) -> dict[bytes, Row]:

@@ -192,7 +192,7 @@ def _family(category: str, type_name: str) -> Family:
 
 
 def _collation(row: Sequence[Any]) -> str:
-    """ "C" for the order of bytes, else what makes the order the same elsewhere."""
+    """Identity of a column's order; C stands for the order of bytes."""
     name, provider, deterministic, version, database, db_provider, db_locale = row[7:]
     if name is None:
         return ""

@@ -39,6 +39,7 @@ class Row:
     version: str
     raws: tuple[Any, ...]
     """Raw values by the reader's fields."""
+    sketch: bytes = b""
     fault: str = ""
 
 
@@ -123,10 +124,10 @@ class RowReader:
         try:
             if self._feed.passes is not None and not self._feed.passes(record):
                 return None
-            fingerprint = self._feed.fingerprint(record, 0)[0]
+            fingerprint, sketch, _, _ = self._feed.fingerprint(record, 0)
         except ValueError as error:
-            return Row(key, key_text, None, version, raws, str(error))
-        return Row(key, key_text, fingerprint, version, raws)
+            return Row(key, key_text, None, version, raws, fault=str(error))
+        return Row(key, key_text, fingerprint, version, raws, sketch)
 
     def key_of(self, texts: Sequence[str | None]) -> bytes:
         """Canonical key of a key's texts."""
@@ -146,8 +147,7 @@ class RowReader:
         found = []
         for agreement in self._columns:
             columns = agreement.rule.columns(self._side)
-            wire = self._wires.get(columns[0]) if columns else None
-            atom_of = column_atom(agreement, self._side, wire, NO_PLACEHOLDER)
+            atom_of = column_atom(agreement, self._side, self._wires, NO_PLACEHOLDER)
             many = self._side is Side.SOURCE and agreement.rule.transforms.concat
             value = [raw[c] for c in columns] if many else raw[columns[0]] if columns else None
             try:

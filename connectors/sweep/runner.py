@@ -52,13 +52,13 @@ _DDL_ERRORS = (
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What one run is asked for. `on_outcome` sees every real difference as it is settled."""
+    """What one run is asked for. Those in `on_outcome` hear of every real difference."""
 
     resume: bool = False
     differences_max: int | None = None
     seconds_max: float | None = None
     on_progress: Callable[["Report"], None] | None = None
-    on_outcome: Callable[["Prepared", DifferenceKind, Outcome], None] | None = None
+    on_outcome: tuple[Callable[["Prepared", DifferenceKind, Outcome], None], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,9 +106,7 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
         tables = _table(sessions[0], pair.source), _table(sessions[1], pair.target)
         servers = postgres.server_facts(sessions[0]), postgres.server_facts(sessions[1])
         only = None if config.sweep.way == "auto" else Way(config.sweep.way)
-        plan = plan_pair(rule, *tables, servers, only=only)
-        if isinstance(plan, Refusal):
-            raise FigwatchError(plan.code, plan.cause, f"pair {pair.name}", plan.fix)
+        plan = _accepted(plan_pair(rule, *tables, servers, only=only), pair.name)
         agreed = agreements(rule, *tables)
         readers = (
             RowReader(rule, Side.SOURCE, tables[0], plan, agreed),
@@ -120,6 +118,12 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
             session.close()
         raise
     return Prepared(rule, plan, tables, sessions, readers, keys)
+
+
+def _accepted(plan: SweepPlan | Refusal, pair: str) -> SweepPlan:
+    if isinstance(plan, Refusal):
+        raise FigwatchError(plan.code, plan.cause, f"pair {pair}", plan.fix)
+    return plan
 
 
 def _session(config: Config, side: str) -> Session:
@@ -221,7 +225,7 @@ class Sweep:
         return None if following is None else Position(*following)
 
     def _paced(self, rows: int, seconds: float) -> int:
-        """Half as many rows after a range that took too long; more again, slowly, after quick ones."""
+        """Half as many rows after a range that took too long; more again, slowly, after that."""
         if seconds > self._settings.chunk_seconds:
             return max(rows // 2, ROWS_MIN)
         return min(rows + rows // 4, self._settings.chunk_rows)
@@ -288,8 +292,8 @@ class Sweep:
         else:
             kind = kind_of(outcome)
             self._progress.difference(totals, lambda: difference(self._p, kind, outcome))
-            if self._options.on_outcome is not None:
-                self._options.on_outcome(self._p, kind, outcome)
+            for hear in self._options.on_outcome:
+                hear(self._p, kind, outcome)
 
     def _wait_for_due(self) -> None:
         due_us = self._confirmer.due_us

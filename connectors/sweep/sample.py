@@ -1,4 +1,4 @@
-"""`figwatch sweep --sample N`: rows drawn at random on both sides, each compared with its counterpart.
+"""`figwatch sweep --sample N`: rows drawn at random on both sides, each with its counterpart.
 
 Every row is drawn on its own with the same chance (TABLESAMPLE BERNOULLI), so that the exact bounds
 of `figwatch.validators.sweep_sample` hold. A sample proves no table equal: it is never complete.
@@ -34,6 +34,14 @@ def sample_pair(
     Raises:
         FigwatchError: a database refuses.
     """
+    if any(prepared.keys.may_vary(side) for side in Side):
+        raise FigwatchError(
+            "sweep.sample-key",
+            "its key may be written in several ways, so that a row's counterpart cannot be found "
+            "by its key alone",
+            f"pair {prepared.rule.name}",
+            "sweep it without --sample",
+        )
     began = time.monotonic()
     seed = random.SystemRandom().randrange(1 << 30) if seed is None else seed
     settings = config.sweep
@@ -111,9 +119,10 @@ def _result(
     }
     reasons = [f"{side.name.lower()}: {shares[side]}" for side in Side]
     reasons.append("a sample proves no table equal: sweep without --sample for that")
+    complete = False
     unsettled = [o for o in outcomes if o.settled is Settled.UNCONFIRMED]
     return PairSweep(
-        prepared.rule.name, False, "sample", len(drawn[0]), len(drawn[1]), seconds, differences,
+        prepared.rule.name, complete, "sample", len(drawn[0]), len(drawn[1]), seconds, differences,
         len(differences), len(unsettled),
         [prepared.keys.shown(o.suspect.key) for o in unsettled[:1000]],
         sum(o.settled is Settled.IN_FLIGHT for o in outcomes), reasons,

@@ -174,7 +174,8 @@ class Statements:
     def leaves(self, bounds: Range, mask: int) -> Composed:
         """For each leaf (rows by their key's hash): number and sum of hashes."""
         return SQL(
-            "SELECT ({key} & {mask})::int4, count(*), sum({row})::text FROM {table} WHERE {where} GROUP BY 1"
+            "SELECT ({key} & {mask})::int4, count(*), sum({row})::text FROM {table} WHERE {where}"
+            " GROUP BY 1"
         ).format(
             key=self._key_hash(), mask=Literal(mask), row=self._row_hash(), table=self.from_,
             where=self.within(bounds),
@@ -183,7 +184,8 @@ class Statements:
     def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> Composed:
         """Key and hash of the rows in these leaves, in the order of the key."""
         return SQL(
-            "SELECT {keys}, ({row})::text FROM {table} WHERE {where} AND ({key} & {mask}) = ANY({leaves}::int8[])"
+            "SELECT {keys}, ({row})::text FROM {table} WHERE {where}"
+            " AND ({key} & {mask}) = ANY({leaves}::int8[])"
             " ORDER BY {order} LIMIT {limit}"
         ).format(
             keys=self._keys(), row=self._row_hash(), table=self.from_, where=self.within(bounds),

@@ -10,13 +10,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from figwatch.demo.sandbox import ports, unprivileged
 from figwatch.demo.sandbox.postgres import binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 START_SECONDS = 60
 SETTINGS = {

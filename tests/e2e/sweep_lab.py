@@ -6,17 +6,20 @@ import dataclasses
 import itertools
 import json
 import os
-import pathlib
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from figwatch.connectors.config_file import parse_config
 from figwatch.connectors.sweep.runner import Options, Sweep, prepare
-from figwatch.validators.sweep_result import PairSweep
 from tests.e2e import bare_postgres
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from figwatch.validators.sweep_result import PairSweep
 
 _NUMBERS = itertools.count()
 QUICK = "settle_seconds: 0.3, chunk_rows: 1000, unconfirmed_seconds: 5"
@@ -95,9 +98,7 @@ pairs:
         out, err = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def start(
-        self, pair: str, *arguments: str, settings: str = QUICK
-    ) -> subprocess.Popen[str]:
+    def start(self, pair: str, *arguments: str, settings: str = QUICK) -> subprocess.Popen[str]:
         path = self.folder / "figwatch.yaml"
         path.write_text(self.text(pair, settings))
         program = "from figwatch.cli.main import main; main()"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -19,6 +18,10 @@ from figwatch.connectors.sweep.sample import sample_pair
 from figwatch.validators.errors import FigwatchError
 from tests.e2e import bare_postgres
 from tests.e2e.sweep_lab import QUICK, Lab, found, new_lab
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator
 
 WAYS = ("auto", "merge", "lookup")
 
@@ -112,16 +115,18 @@ def test_the_command_speaks_the_public_json_and_its_exit_codes(lab: Lab):
     assert lab.command(PAIR.replace("public.levels", "public.nothing"), "--json").returncode == 4
 
 
+ICU = 'text COLLATE "und-x-icu"'
+DAY = "timestamptz '2024-01-01'"
 KEYS = {
     "uuid": ("uuid", "uuid", "md5(i::text)::uuid", ""),
-    "bytewise text": ("text COLLATE \"C\"", "varchar(40) COLLATE \"C\"", "'Key-' || md5(i::text)", ""),
-    "sorted alike": ('text COLLATE "und-x-icu"', 'text COLLATE "und-x-icu"', "chr(65 + i % 58) || i", ""),
-    "sorted differently": ('text COLLATE "und-x-icu"', 'text COLLATE "C"', "chr(65 + i % 58) || i", ""),
+    "bytewise text": ('text COLLATE "C"', 'varchar(40) COLLATE "C"', "'Key-' || md5(i::text)", ""),
+    "sorted alike": (ICU, ICU, "chr(65 + i % 58) || i", ""),
+    "sorted differently": (ICU, 'text COLLATE "C"', "chr(65 + i % 58) || i", ""),
     "sparse": ("bigint", "bigint", "((i::bigint * 7919 * 7919) % 1000003) * 1000000007", ""),
     "integer and text": ("bigint", "text", "i", ", type: int"),
     "uuid and text": ("uuid", "text", "md5(i::text)::uuid", ", type: uuid"),
     "integer and numeric": ("int", "numeric(12,2)", "i", ""),
-    "timestamps": ("timestamptz", "timestamptz", "timestamptz '2024-01-01' + i * interval '1 ms'", ""),
+    "timestamps": ("timestamptz", "timestamptz", f"{DAY} + i * interval '1 ms'", ""),
     "bytes": ("bytea", "bytea", "decode(md5(i::text), 'hex')", ""),
     "blank-padded": ("char(12)", "char(12)", "'k' || i", ""),
 }  # fmt: skip
@@ -130,15 +135,20 @@ KEYS = {
 @pytest.mark.parametrize("name", KEYS)
 def test_every_type_of_key_is_swept_exactly(lab: Lab, name: str):
     source_type, target_type, key, hint = KEYS[name]
-    if "icu" in source_type and not lab.source.execute(
-        "SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'"
-    ).fetchone():
+    if (
+        "icu" in source_type
+        and not lab.source.execute(
+            "SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'"
+        ).fetchone()
+    ):
         pytest.skip("this PostgreSQL is built without ICU: it has one order of texts only")
     lab.source.execute(f"CREATE TABLE t (id {source_type} PRIMARY KEY, v int, n int)")
     lab.target.execute(f"CREATE TABLE t (id {target_type} PRIMARY KEY, v int, n int)")
     lab.source.execute(f"INSERT INTO t SELECT {key}, i, i FROM generate_series(1, 2500) i")
     lab.copy("SELECT id, v, n FROM t", "t")
-    pair = f"{{name: t, source: t, target: t, key: {{id: {{to: id{hint}}}}}, columns: {{v: v, n: n}}}}"
+    pair = (
+        f"{{name: t, source: t, target: t, key: {{id: {{to: id{hint}}}}}, columns: {{v: v, n: n}}}}"
+    )
     clean = lab.sweep(pair)
     assert (True, 2500, 2500, 0) == (
         clean.complete, clean.source_rows, clean.target_rows, clean.differences_total,
@@ -199,7 +209,9 @@ def test_a_range_full_of_extra_rows_is_read_page_by_page_to_its_end(lab: Lab):
 
 
 def test_one_key_written_in_several_ways_is_one_key_and_twice_is_never_clean(lab: Lab):
-    lab.both("CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE t (id text PRIMARY KEY, v int)")
+    lab.both(
+        "CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE t (id text PRIMARY KEY, v int)"
+    )
     lab.source.execute("INSERT INTO t VALUES (7, 1), (8, 1), (9, 1)")
     lab.target.execute("INSERT INTO t VALUES ('007', 1), ('8', 1), ('+9', 2)")
     pair = "{name: t, source: t, target: t, key: {id: {to: id, type: int}}, columns: {v: v}}"
@@ -230,7 +242,8 @@ def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
     pair = """{name: t, source: t, target: t, key: {id: id}, columns: {
         euros: {to: cents, type: decimal, factor: 100}, state: {to: state, values: {A: active}},
         doc: doc, j: j, days: days, name: {to: name, concat: [first, last]},
-        at: {to: at, type: timestamptz, precision: ms}, note: {to: note, type: text, null_as: ""}}}"""
+        at: {to: at, type: timestamptz, precision: ms},
+        note: {to: note, type: text, null_as: ""}}}"""
     clean = lab.sweep(pair)
     assert (True, set()) == (clean.complete, found(clean)), clean.reasons
     lab.target.execute("UPDATE t SET cents = cents + 1 WHERE id = 3")
@@ -244,7 +257,10 @@ def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
 
 
 def test_a_table_without_a_usable_index_is_refused_with_the_remedy(lab: Lab):
-    lab.both(STOCK, "CREATE TABLE levels (sku bigint, on_hand bigint, price numeric, remark text, at timestamptz)")
+    lab.both(
+        STOCK,
+        LEVELS.replace("PRIMARY KEY", ""),
+    )
     refused = lab.command(PAIR, "--json")
     assert refused.returncode == 4
     (error,) = json.loads(refused.stdout)["pairs"]["stock"]["errors"]
@@ -432,7 +448,7 @@ def test_the_repair_makes_the_target_follow_and_does_nothing_when_stale(lab: Lab
     lab.source.execute("UPDATE stock SET note = 'it''s a \\back\\slash' WHERE item_id = 50")
     path = lab.folder / "repair.sql"
     repair = RepairFile(path)
-    lab.sweep(PAIR, on_outcome=repair.add)
+    lab.sweep(PAIR, on_outcome=(repair.add,))
     repair.close()
     text = path.read_text()
     assert len(PLANTED) + 1 == repair.statements
