@@ -14,6 +14,7 @@ from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
 from figwatch.validators.change import Heartbeat, Malformed, Op, Side, Snapshot
 
+MILLIS_MAX = 9_223_372_036_854_775  # microseconds of it still fit 64 bits
 Beats = Sequence[Heartbeat | Malformed]
 
 
@@ -43,7 +44,7 @@ class Heartbeats:
         except MalformedError as error:
             return (Malformed(None, self._side, None, error.reason, str(error), *where),)
         millis = sources.integer(document.get("ts_ms")) if isinstance(document, dict) else None
-        if millis is None:
+        if millis is None or abs(millis) > MILLIS_MAX:
             detail = "a heartbeat without ts_ms"
             return (Malformed(None, self._side, None, Reason.NO_TIME, detail, *where),)
         return (Heartbeat(self._name, millis * 1_000, False, *where),)  # noqa: FBT003

@@ -62,12 +62,16 @@ class RowWriter:
     ) -> Decoded:
         """Changes of an event with a row after it."""
         source = event.source or _NO_SOURCE
-        commit_us = source.ts_us
-        if commit_us.__class__ is not int or not commit_us:
+        commit_us, lsn, tx = source.ts_us, source.lsn, source.txId
+        if (
+            commit_us.__class__ is lsn.__class__ is tx.__class__ is int
+            and commit_us
+            and not (commit_us | lsn | tx) >> 63
+        ):
+            position: tuple[int, ...] | None = (lsn, 1)
+        else:
             commit_us = self._commit_us(source, event, where)
-        lsn, tx = source.lsn, source.txId
-        position = (lsn, 1) if lsn.__class__ is int else sources.position(source, op)
-        if tx.__class__ is not int:
+            position = sources.position(source, op)
             tx = sources.transaction_of(source, event.transaction)
         snapshot, flags = _LOG, _SILENT if op is _UPDATE else 0
         if source.snapshot != "false" or op is _READ:

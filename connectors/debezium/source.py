@@ -13,6 +13,7 @@ from figwatch.validators.change import Op, Snapshot
 
 FIELDS = ("ts_ms", "ts_us", "ts_ns", "snapshot", "lsn", "txId", "file", "pos", "row", "gtid")
 _BINLOG = re.compile(r".*?(\d{1,18})")
+_LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 _INTEGER = re.compile(r"-?\d{1,19}")
 
 
@@ -42,11 +43,13 @@ _SNAPSHOTS = {
 
 
 def integer(value: Any) -> int | None:
-    """An integer that may stand as text (CloudEvents, added fields); None for anything else."""
-    if value.__class__ is int:
-        return value
+    """An integer of 64 bits that may stand as text (CloudEvents, added fields); None for anything
+    else.
+    """
     if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return int(value)
+        value = int(value)
+    if value.__class__ is int and _LEAST <= value <= _GREATEST:
+        return value
     return None
 
 
@@ -62,7 +65,7 @@ def commit_us(source: Source) -> int | None:
     if nanos:
         return nanos // 1_000
     millis = integer(source.ts_ms)
-    return None if millis is None else millis * 1_000
+    return None if millis is None or abs(millis) > _GREATEST // 1_000 else millis * 1_000
 
 
 def snapshot_of(source: Source, op: Op) -> Snapshot:
