@@ -15,6 +15,8 @@ MAX_DROPPED = 64
 """Versions pushed out of a ring unshown that are remembered for measuring; beyond it they give no
 sample.
 """
+NOWHERE = -1
+"""Stream of a version that nothing proves done."""
 _PREFIX = 8
 """Bytes of a fingerprint that are enough for measuring."""
 
@@ -244,13 +246,18 @@ def _is_duplicate(track: Track, position: tuple[int, ...] | None, commit_us: int
 
 def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
     """A duplicate moves the offset of its version, because the replicator may be applying the
-    second copy; and it puts the key's emission frontier back.
+    second copy; and it puts the key's emission frontier back. The versions behind it move along:
+    their copies will follow, but for a snapshot's row, which stands for what is copied here.
     """
     _emitted(source.track, position, stream, offset)
-    for entry in reversed(source.ring):
+    first = 0
+    for i, entry in enumerate(source.ring):
         if position is not None and entry.position is not None and entry.position <= position:
-            entry.stream, entry.offset = stream, offset
-            return
+            first = i
+    for entry in source.ring[first:]:
+        # Between two partitions nobody can tell which of the copies is the last.
+        entry.stream = stream if entry.stream == stream else NOWHERE
+        entry.offset = offset
 
 
 def _emitted(track: Track, position: tuple[int, ...] | None, stream: int, offset: int) -> None:

@@ -226,13 +226,19 @@ class Pair:
             kept = self._all[track.stream].kept
             if track.offset < kept.taint:
                 return kept.taint_reason
-        if (
-            epoch is not None
-            and track.seen_us < epoch.commit_us
-            and not (absent and epoch.finished)
-        ):
-            return Reason.NOT_REREAD
-        return Reason.NONE
+        if epoch is None or (absent and epoch.finished) or self._seen_since(track, epoch):
+            return Reason.NONE
+        return Reason.NOT_REREAD
+
+    def _seen_since(self, track: Track, epoch: Epoch) -> bool:
+        """Whether the key's last event stands behind the beginning of a snapshot: by its place
+        where its partition shows one, because a snapshot's time may be another machine's.
+        """
+        if 0 <= track.stream < len(self._all):
+            span = self._all[track.stream].kept.span
+            if span is not None and span.commit_us >= epoch.commit_us:
+                return track.offset >= span.first_offset
+        return track.seen_us >= epoch.commit_us
 
     def _unseen_fault(self, side: Side) -> Reason:
         """A key never seen on this side is absent only where everything was seen."""

@@ -74,11 +74,13 @@ class RestartingReplay(Replay):
             start = 0
             self._announce()
         # Decoding begins somewhat earlier still: what comes again has been judged already.
-        again = self._lines[max(0, start - self._rng.randint(0, 30)) : here]
-        records = [line for line in again if isinstance(line, RawRecord)]
-        for line in reversed(records):
-            if line.topic in self._topics:
-                self._next[line.topic, line.partition] = line.offset
-        for line in records:
-            self._now_us += 1
-            self._record(line)
+        start = max(0, start - self._rng.randint(0, 30))
+        for where in self._next:
+            self._next[where] = self._survey.first_offset.get(where, 0)
+        for line in self._lines[:start]:
+            if isinstance(line, RawRecord) and line.topic in self._topics:
+                self._next[line.topic, line.partition] = line.offset + 1
+        for line in self._lines[start:here]:
+            if isinstance(line, RawRecord):
+                self._now_us += 1
+                self._record(line)

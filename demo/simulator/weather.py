@@ -62,6 +62,7 @@ class Weather:
         return bool(
             self.late_start or self.malformed or self.gaps or self.lost_slot or not self.fence
             or self.toast or self.truncates or self.eager
+            or (self.whole_seconds and self.blocking)  # an event may seem older than the snapshot
         )  # fmt: skip
 
     def features(self) -> dict[str, object]:

@@ -131,6 +131,18 @@ def copies_keep_their_first_offset(monkeypatch):
 
 
 @_mutation
+def only_the_copied_version_moves(monkeypatch):
+    def emit_again(source, position, stream, offset):
+        history._emitted(source.track, position, stream, offset)
+        for entry in reversed(source.ring):
+            if entry.position is not None and entry.position <= position:
+                entry.stream, entry.offset = stream, offset
+                return
+
+    monkeypatch.setattr(history, "_emit_again", emit_again)
+
+
+@_mutation
 def duplicates_by_position_alone(monkeypatch):
     def duplicate(track, position, _commit_us):
         return None not in {position, track.position} and position <= track.position

@@ -1,5 +1,6 @@
 """F: proof that the replicator is done with a source change."""
 
+from figwatch.validators.change import Op, Snapshot
 from figwatch.validators.outcome import Verdict
 from tests.unit.verdict.timeline import Timeline
 
@@ -69,6 +70,20 @@ def test_a_version_emitted_again_is_done_only_past_its_latest_offset(needs):
         return line.reading(committed=3).wait(500).beat().verdict()
 
     needs("copies_keep_their_first_offset", story, Verdict.IN_FLIGHT, Verdict.DIVERGENT)
+
+
+def test_a_snapshots_row_is_done_only_past_the_copies_of_what_led_to_it(needs):
+    """A blocking snapshot read B before the log's event of it was emitted; then the connector
+    went back. The replicator has applied the second A.
+    """
+
+    def story():
+        line = Timeline().source("A", lsn=100, at=10).target("A")
+        line.source("B", op=Op.READ, snapshot=Snapshot.LAST, lsn=300, at=90).target("B")
+        line.again(0).source("B", op=Op.UPDATE, lsn=200, at=50).source("Z", key="z").target("A")
+        return line.reading(committed=3).wait(500).beat().verdict()
+
+    needs("only_the_copied_version_moves", story, Verdict.IN_FLIGHT, Verdict.DIVERGENT)
 
 
 def test_copies_not_read_yet_keep_a_reading_from_counting(needs):
@@ -149,7 +164,7 @@ def test_a_later_change_that_is_done_proves_nothing_of_an_earlier_one(needs):
     needs("a_later_change_is_proof_enough", story, Verdict.IN_FLIGHT, Verdict.DIVERGENT)
 
 
-def test_a_copy_in_an_added_partition_is_waited_for_there():
+def test_a_copy_in_an_added_partition_leaves_open_which_one_is_the_last():
     """Partitions were added before the restart: the copies of A and B stand in the new one."""
     line = Timeline().source("A").source("B").target("A").target("B").topology(2)
     line.again(0, partition=1).target("A")
@@ -157,7 +172,11 @@ def test_a_copy_in_an_added_partition_is_waited_for_there():
     waiting = line.verdict()
     line.again(1, partition=1).settle()
     line.reading(partition=1).wait(2_000).beat(side=1)
-    assert (Verdict.IN_FLIGHT, Verdict.DIVERGENT) == (waiting, line.verdict())
+    late = line.verdict()
+    line.source("C", partition=1).settle().reading(partition=1).wait(2_000).beat(side=1)
+    assert (Verdict.IN_FLIGHT, Verdict.OVERDUE, Verdict.DIVERGENT) == (
+        waiting, late, line.verdict(),
+    )  # fmt: skip
 
 
 def test_a_truncate_emitted_again_is_waited_for(needs):
