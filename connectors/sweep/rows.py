@@ -25,6 +25,8 @@ from figwatch.validators.sweep_plan import SweepPlan
 
 # Holds a character that PostgreSQL's texts cannot: no value of a table means "unchanged".
 NO_PLACEHOLDER = Placeholder("\0figwatch: no placeholder")
+MEMO_MAX = 100_000
+"""Texts of a column whose canonical value is remembered."""
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
@@ -85,15 +87,90 @@ class RowReader:
         names = [
             p.rule.target if side is Side.TARGET else p.rule.source or p.rule.name for p in shared
         ]
-        self.extra = tuple(name for name in self.fields if name not in names)
+        opaque = [
+            (p, a)
+            for p, a in zip((*plan.key, *plan.columns), (*agreed[0], *agreed[1]), strict=True)
+            if p.shared is None  # a key too: its text alone would not tell
+        ]
+        filters = [name for name, _ in rule.filter(side)]
+        wanted = [name for p, _ in opaque for name in p.rule.columns(side)]
+        self.extra = tuple(dict.fromkeys([*wanted, *filters]))
         places = {name: i for i, name in reversed(list(enumerate([*names, *self.extra])))}
         self._take = tuple(
-            (places[name], _RAW.get(_facts(table, name).family, _text), _facts(table, name))
-            for name in self.fields
+            (places[name], _RAW.get(_facts(table, name).family, _text)) for name in self.fields
         )
         self.statements = Statements(side, table, plan, self.extra)
-        self.whole_lines = not self.extra and not rule.filter(side)
+        self.whole_lines = not opaque and not filters
         """Equal lines of both sides are equal rows."""
+        self._tokens = tuple(self._token(table, a) for _, a in opaque)
+        self._passing = self._filter(table, filters) if filters else None
+
+    def form(self, line: bytes) -> tuple[bytes, ...] | None:
+        """What equals the other side's exactly when both rows are equal as far as lines tell: the
+        shared columns as they are, the others by canonical value. None: the filter leaves it out.
+        """
+        prefix, *extra = line.rsplit(b"\t", len(self.extra)) if self.extra else [line]
+        if self._passing is not None and not self._passing(extra):
+            return None
+        return prefix, *[token(extra) for token in self._tokens]
+
+    def _token(self, table: TableFacts, agreement: Agreement) -> Callable[[list[bytes]], bytes]:
+        """The canonical value of a column by the texts it is made of; each text is read once."""
+        columns = agreement.rule.columns(self._side)
+        places = [self.extra.index(name) for name in columns]
+        converts = [_RAW.get(_facts(table, name).family, _text) for name in columns]
+        atom_of = column_atom(agreement, self._side, self._wires, NO_PLACEHOLDER)
+        many = self._side is Side.SOURCE and bool(agreement.rule.transforms.concat)
+        memo: dict[tuple[bytes, ...], bytes] = {}
+
+        def token(extra: list[bytes]) -> bytes:
+            texts = tuple([extra[place] for place in places])
+            known = memo.get(texts)
+            if known is None:
+                known = read(texts)
+                if len(memo) >= MEMO_MAX:
+                    memo.clear()
+                memo[texts] = known
+            return known
+
+        def read(texts: tuple[bytes, ...]) -> bytes:
+            raws = [
+                None if (text := _value(part)) is None else convert(text)
+                for part, convert in zip(texts, converts, strict=True)
+            ]
+            try:
+                return canonical.encode(atom_of(raws if many else raws[0] if raws else None, 0))
+            except ValueError:  # equal to nothing of the other side: the row itself will tell
+                return repr((self._side, texts)).encode()
+
+        return token
+
+    def _filter(self, table: TableFacts, names: list[str]) -> Callable[[list[bytes]], bool]:
+        places = [
+            (self.extra.index(name), _RAW.get(_facts(table, name).family, _text), name)
+            for name in names
+        ]
+        memo: dict[tuple[bytes, ...], bool] = {}
+
+        def passing(extra: list[bytes]) -> bool:
+            texts = tuple([extra[place] for place, _, _ in places])
+            known = memo.get(texts)
+            if known is None:
+                record = self._row()
+                for (_, convert, name), part in zip(places, texts, strict=True):
+                    text = _value(part)
+                    raw = None if text is None else convert(text)
+                    setattr(record, f"f{self.fields.index(name)}", raw)
+                try:
+                    known = self._feed.passes is None or bool(self._feed.passes(record))
+                except ValueError:  # the row itself will tell
+                    known = True
+                if len(memo) >= MEMO_MAX:
+                    memo.clear()
+                memo[texts] = known
+            return known
+
+        return passing
 
     def key_text(self, line: bytes) -> KeyText:
         """The key of a line (one without a version)."""
@@ -109,7 +186,7 @@ class RowReader:
         version = parts.pop(0).decode() if versioned else ""
         key_text = tuple(_value(part) or "" for part in parts[: self._keys])
         raws = []
-        for place, convert, _ in self._take:
+        for place, convert in self._take:
             text = _value(parts[place])
             raws.append(None if text is None else convert(text))
         return self.row(tuple(raws), key_text, version)
@@ -133,7 +210,7 @@ class RowReader:
         """Canonical key of a key's texts."""
         given = dict(zip((c for a in range(self._keys) for c in [a]), texts, strict=True))
         raws: list[Any] = []
-        for place, convert, _ in self._take:
+        for place, convert in self._take:
             text = given.get(place)
             raws.append(None if text is None else convert(text))
         try:

@@ -170,32 +170,41 @@ class Scan:
             source = self._lines(Side.SOURCE, bounds, None)
         pages = self._pages(Side.TARGET, bounds, rows)
         page = next(pages)
-        source_rows, target_rows = len(source), len(page)
-        if self._whole:
-            if source == page:
-                left: dict[bytes, Row] = {}
-                page = []
-            else:
-                theirs, ours = set(source), set(page)
-                left = self._read(Side.SOURCE, (line for line in source if line not in ours))
-                page = [line for line in page if line not in theirs]
-        else:
-            left = self._read(Side.SOURCE, source)
-            source_rows = len(left)
+        source, page, counts = self._unequal(Side.SOURCE, source, page)
+        left = self._read(Side.SOURCE, source)
+        target_rows = counts[1]
         while True:
-            read = self._read(Side.TARGET, page)
-            if not self._whole:
-                target_rows += len(read) - len(page)
-            for key, row in read.items():
+            for key, row in self._read(Side.TARGET, page).items():
                 _compare(key, left.pop(key, None), row, found)
             following = next(pages, None)
             if following is None:
                 break
-            page = following
-            target_rows += len(page)
+            _, page, (_, more) = self._unequal(Side.SOURCE, [], following)
+            target_rows += more
         for key, row in left.items():
             _compare(key, row, None, found)
-        return source_rows, target_rows
+        return counts[0], target_rows
+
+    def _unequal(
+        self, side: Side, lines: list[bytes], others: list[bytes]
+    ) -> tuple[list[bytes], list[bytes], tuple[int, int]]:
+        """The lines of a side, and those of the other, that have no equal there; and how many of
+        each take part in the pair.
+        """
+        if self._whole and lines == others:
+            return [], [], (len(lines), len(others))
+        if self._whole:
+            ours, theirs = set(lines), set(others)
+            left = [line for line in lines if line not in theirs]
+            right = [line for line in others if line not in ours]
+            return left, right, (len(lines), len(others))
+        other = Side.TARGET if side is Side.SOURCE else Side.SOURCE
+        mine, other_form = self._readers[side].form, self._readers[other].form
+        forms = {f: line for line in lines if (f := mine(line)) is not None}
+        other_forms = {f: line for line in others if (f := other_form(line)) is not None}
+        left = [line for form, line in forms.items() if form not in other_forms]
+        right = [line for form, line in other_forms.items() if form not in forms]
+        return left, right, (len(forms), len(other_forms))
 
     def _lines(self, side: Side, bounds: Range, limit: int | None) -> list[bytes]:
         statements = self._readers[side].statements
@@ -266,10 +275,7 @@ class Scan:
         if collects:
             return count
         theirs = self._among(other, texts)
-        if self._whole:
-            ours, equal = set(lines), set(theirs)
-            lines = [line for line in lines if line not in equal]
-            theirs = [line for line in theirs if line not in ours]
+        lines, theirs, (count, _) = self._unequal(side, lines, theirs)
         matches = self._read(other, theirs, counts=False, repeats=False)
         rows = self._read(side, lines, repeats=False)
         for key, row in rows.items():
@@ -277,7 +283,7 @@ class Scan:
             if match is None or (values and not _same(row, match)):
                 pair = (row, match) if side is Side.SOURCE else (match, row)
                 found(key, (_text(pair[0]), _text(pair[1])))
-        return count if self._whole else len(rows)
+        return count
 
     def _sought(self, side: Side, lines: list[bytes]) -> tuple[list[KeyText], int]:
         """How the other side writes the keys of these rows; the number of rows."""

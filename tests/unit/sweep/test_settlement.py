@@ -45,14 +45,21 @@ def test_a_record_that_the_connector_lost_is_found_when_the_streams_are_past_the
 
 @pytest.mark.parametrize(
     ("source", "target", "kind"),
-    [("A", "X", "value_mismatch"), ("A", None, "missing"), (None, "A", "extra"), ("B", "A", "stale")],
+    [
+        ("A", "X", "value_mismatch"),
+        ("A", None, "missing"),
+        (None, "A", "extra"),
+        ("B", "A", "stale"),
+    ],
 )
 def test_each_kind_is_named(source: str | None, target: str | None, kind: str):
     line = look(quiet(), source, target).settle()
     assert [kind] == [f[1] for f in told(line)]
 
 
-@pytest.mark.parametrize(("source", "target", "kind"), [("A", None, "missing"), (None, "A", "extra")])
+@pytest.mark.parametrize(
+    ("source", "target", "kind"), [("A", None, "missing"), (None, "A", "extra")]
+)
 def test_a_key_that_the_streams_never_saw_gets_its_state_from_the_sweep(source, target, kind):
     line = Timeline().source("Z", key="other").target("Z", key="other")
     look(line, source, target).settle()
