@@ -1,27 +1,40 @@
 """`figwatch gate check`: may the next stage begin?"""
 
+import pathlib
+import re
+import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from figwatch.cli.console import print_json, print_table, print_text
+from figwatch.cli.console import note, print_json, print_table, print_text
 from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
-from figwatch.validators.errors import ExitCode
+from figwatch.validators.errors import ExitCode, FigwatchError
 
 if TYPE_CHECKING:
     from figwatch.connectors.config import Config
-    from figwatch.validators.gate import GateResult, SyncCriteria
+    from figwatch.validators.gate import GateResult
 
 app = typer.Typer(help="A stage's exit criteria.", no_args_is_help=True)
 
-GATE_VERSION = 1
+LOOK_SECONDS = 10.0
+"""Time between two looks while waiting."""
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Stage(StrEnum):
-    """Stages whose gate this version can evaluate."""
+    """The stages of a migration, in their order."""
 
+    PREPARE = "prepare"
+    BUILD = "build"
     SYNC = "sync"
+    READS = "reads"
+    WRITES = "writes"
+    DECOMMISSION = "decommission"
+
+
+StageOption = Annotated[Stage, typer.Option(help="The stage that is to be left.")]
 
 
 @app.callback()
@@ -29,79 +42,108 @@ def _group() -> None:
     """A stage's exit criteria."""
 
 
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh])", text)
+    if not match:
+        raise typer.BadParameter("a time like 90s, 30m or 2h")
+    return float(match.group(1)) * _UNITS[match.group(2)]
+
+
 @app.command()
 def check(
-    stage: Annotated[Stage, typer.Option(help="The stage that is to be left.")],
+    stage: StageOption,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
+    wait: Annotated[
+        str, typer.Option(help="Ask again for this long while it is inconclusive: 90s, 30m, 2h.")
+    ] = "0s",
+    junit: Annotated[
+        pathlib.Path | None, typer.Option(help="Write JUnit XML there, too.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Evaluate the exit criteria of a stage.
 
     Exits 0 when all pass, 1 when one fails, 3 when one is inconclusive (too few samples, stale or
-    incomplete evidence), 4 when Kafka could not be asked.
+    incomplete evidence), 4 when the gate could not be evaluated (Kafka could not be asked).
 
-    Example: figwatch gate check --stage sync && ./shift-traffic.sh
+    Example: figwatch gate check --stage sync --wait 30m && ./shift-traffic.sh
     """
-    from figwatch.cli.evidence_view import read_view
-    from figwatch.validators.gate import Answer, sync_gate
+    from figwatch.validators.report_junit import junit as junit_xml
+    from figwatch.validators.stages.document import gate_document
 
+    wait_seconds = _seconds(wait)
     settings = load(config)
-    view, _ = read_view(settings, findings=False)
-    result = sync_gate(view, criteria_of(settings))
+    result = _look_until_clear(settings, stage, wait_seconds)
+    document = gate_document(settings.migration, result)
+    if junit is not None:
+        _write(junit, junit_xml(document))
     if as_json:
-        print_json(document_of(result, stage.value))
+        print_json(document)
     else:
-        _print(result)
+        print_gate(result)
+    raise typer.Exit(exit_code(result))
+
+
+def exit_code(result: "GateResult") -> ExitCode:
+    """What a pipeline is told."""
+    from figwatch.validators.gate import Answer
+
     codes = {
         Answer.PASS: ExitCode.OK,
         Answer.FAIL: ExitCode.FAIL,
         Answer.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     }
-    raise typer.Exit(codes[result.answer])
+    return codes[result.answer]
 
 
-def criteria_of(config: "Config") -> "SyncCriteria":
-    """The thresholds out of the configuration."""
-    from figwatch.validators.gate import SyncCriteria
+def _look_until_clear(config: "Config", stage: Stage, wait_seconds: float) -> "GateResult":
+    """Look until the gate passes or fails, at most for the given time.
 
-    sync = config.gates.sync
-    return SyncCriteria(
-        pairs=tuple(pair.name for pair in config.pairs),
-        convergence_share=sync.convergence_share,
-        confidence=sync.confidence,
-        changes_min=sync.changes_min,
-        verified_age_max_us=round(sync.verified_age_max_seconds * 1e6),
-        overdue_share_max=sync.overdue_share_max,
-        sweep_required=sync.sweep_required,
-    )
+    Raises:
+        FigwatchError: the last look could not be taken.
+    """
+    from figwatch.connectors.stage_evidence.gate import check_stage
+    from figwatch.validators.gate import Answer
 
-
-def document_of(result: "GateResult", stage: str) -> dict[str, Any]:
-    """The gate's answer as JSON."""
-    return {
-        "schema_version": GATE_VERSION,
-        "stage": stage,
-        "verdict": result.answer.value,
-        "as_of_us": result.as_of_us,
-        "criteria": [
-            {
-                "name": criterion.name,
-                "pair": criterion.pair or None,
-                "verdict": criterion.answer.value,
-                "reason": criterion.reason,
-                "missing": criterion.missing or None,
-            }
-            for criterion in result.criteria
-        ],
-        "not_checked": list(result.not_checked),
-    }
+    deadline = time.monotonic() + wait_seconds
+    first_look_us = time.time_ns() // 1000
+    while True:
+        try:
+            result = check_stage(config, stage.value, time.time_ns() // 1000, first_look_us)
+            if result.answer is not Answer.INCONCLUSIVE or time.monotonic() >= deadline:
+                return result
+            open_ones = [c.name for c in result.criteria if c.answer is Answer.INCONCLUSIVE]
+            said = ", ".join(dict.fromkeys(open_ones))
+        except FigwatchError as error:
+            if error.exit_code is not ExitCode.ERROR or time.monotonic() >= deadline:
+                raise
+            said = error.problems[0].cause
+        left_seconds = max(0.0, deadline - time.monotonic())
+        note(f"{stage.value}: inconclusive ({said}); {left_seconds:.0f} s left")
+        time.sleep(min(LOOK_SECONDS, left_seconds))
 
 
-def _print(result: "GateResult") -> None:
-    rows = [(c.name, c.pair or "-", c.answer.value, c.reason, c.missing) for c in result.criteria]
-    print_table(
-        f"stage {result.stage}", ("criterion", "pair", "verdict", "reason", "missing"), rows
-    )
+def print_gate(result: "GateResult") -> None:
+    """The answer as a table."""
+    from figwatch.validators.stages.document import wait_seconds
+    from figwatch.validators.stages.rules import duration
+
+    rows = [
+        (c.name, c.pair or c.subject or "-", c.answer.value, c.reason, c.missing)
+        for c in result.criteria
+    ]
+    print_table(f"stage {result.stage}", ("criterion", "of", "verdict", "reason", "missing"), rows)
     for text in result.not_checked:
         print_text(f"not checked: {text}")
-    print_text(f"{result.stage}: {result.answer.value}")
+    wait = wait_seconds(result)
+    when = f", at the present rate it could pass in about {duration(wait * 1e6)}" if wait else ""
+    print_text(f"{result.stage}: {result.answer.value}{when}")
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FigwatchError(
+            "gate.unwritable", f"{path} cannot be written: {error.strerror}", "--junit"
+        ) from error

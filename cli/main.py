@@ -18,9 +18,11 @@ from figwatch.cli import (
     gate_command,
     init_command,
     replay_command,
+    report_command,
     run_command,
     sandbox_command,
     simulate_command,
+    stage_commands,
     status_command,
     sweep_command,
 )
@@ -66,6 +68,7 @@ def _options(
 
 WATCH = "Watch a migration"
 ASK = "Ask about it"
+RECORD = "Record for the gates"
 SET_UP = "Set up and try"
 
 app.command("run", rich_help_panel=WATCH)(run_command.run)
@@ -74,7 +77,12 @@ app.command("findings", rich_help_panel=ASK)(findings_command.findings)
 app.command("explain", rich_help_panel=ASK)(explain_command.explain)
 app.add_typer(gate_command.app, name="gate", rich_help_panel=ASK)
 app.command("sweep", rich_help_panel=ASK)(sweep_command.sweep)
+app.add_typer(report_command.app, name="report", rich_help_panel=ASK)
+app.command("stages", rich_help_panel=ASK)(stage_commands.stages)
 app.command("replay", rich_help_panel=ASK)(replay_command.replay)
+app.command("approve", rich_help_panel=RECORD)(stage_commands.approve)
+app.command("baseline", rich_help_panel=RECORD)(stage_commands.baseline)
+app.command("shadow", rich_help_panel=RECORD)(stage_commands.shadow)
 app.command("doctor", rich_help_panel=SET_UP)(doctor_command.doctor)
 app.command("init", rich_help_panel=SET_UP)(init_command.init)
 app.add_typer(config_command.app, name="config", rich_help_panel=SET_UP)

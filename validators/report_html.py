@@ -46,7 +46,8 @@ def html(report: Report) -> str:
         f"<h1>{escape(title)}: {verdict}</h1>",
         (
             f'<p class="soft">Report {report.sequence} of {instant(report.created_us)}, '
-            f"evidence as of {instant(gate.as_of_us)}, figwatch {escape(report.figwatch_version)}</p>"
+            f"evidence as of {instant(gate.as_of_us)}, "
+            f"figwatch {escape(report.figwatch_version)}</p>"
         ),
         "<h2>Criteria</h2>",
         _criteria(gate.criteria),
