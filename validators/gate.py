@@ -10,9 +10,13 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from figwatch.validators.binomial import lower_bound, samples_needed, upper_bound
 from figwatch.validators.overview import Overview
 from figwatch.validators.stages.facts import Fact
+from figwatch.validators.statistics import (
+    lower_sequence,
+    samples_needed_sequence,
+    upper_sequence,
+)
 from figwatch.validators.summary import PairSummary, Summary
 
 NAMED_MAX = 5
@@ -180,7 +184,9 @@ def _few_overdue(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -
 
 
 def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -> Criterion:
-    """The share of changes within the objective, lost ones counted against it."""
+    """The share of changes within the objective, lost ones counted against it. The bounds hold
+    however often the gate is asked: the counts only grow.
+    """
     within, samples = pair.convergence.within, pair.convergence.count + pair.unshown
     share, confidence = criteria.convergence_share, criteria.confidence
     seen = f"{within} of {samples} changes within the objective"
@@ -189,16 +195,16 @@ def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -
         return Criterion(
             "convergence", name, Answer.INCONCLUSIVE, f"{seen}: too small a sample", fix
         )
-    low = lower_bound(within, samples, confidence)
+    low = lower_sequence(within, samples, confidence)
     if low >= share:
         reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
         return Criterion("convergence", name, Answer.PASS, reason)
-    high = upper_bound(within, samples, confidence)
+    high = upper_sequence(within, samples, confidence)
     if high < share:
         reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
         fix = "a faster replicator; `figwatch status` has the latencies"
         return Criterion("convergence", name, Answer.FAIL, reason, fix)
-    more = samples_needed(samples - within, share, confidence) - samples
+    more = samples_needed_sequence(samples - within, share, confidence) - samples
     reason = f"{seen}: between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
     fix = f"{max(more, 1)} more changes, all of them within the objective"
     return Criterion("convergence", name, Answer.INCONCLUSIVE, reason, fix)
