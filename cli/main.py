@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from figwatch.cli import (
+    canary_command,
     config_command,
     demo_command,
     doctor_command,
@@ -72,6 +73,7 @@ RECORD = "Record for the gates"
 SET_UP = "Set up and try"
 
 app.command("run", rich_help_panel=WATCH)(run_command.run)
+app.command("canary", rich_help_panel=WATCH)(canary_command.canary)
 app.command("status", rich_help_panel=ASK)(status_command.status)
 app.command("findings", rich_help_panel=ASK)(findings_command.findings)
 app.command("explain", rich_help_panel=ASK)(explain_command.explain)

@@ -5,12 +5,13 @@ fields are in `figwatch.connectors.config_rules`; the mapping of columns is comp
 `figwatch.validators.mapping`.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from figwatch.connectors.config_base import Section
+from figwatch.connectors.config_canary import CanaryConfig, with_canary_pair
 from figwatch.connectors.config_columns import ColumnConfig, FilterConfig
 from figwatch.connectors.config_limits import (
     DoctorConfig,
@@ -189,8 +190,17 @@ class Config(Section):
     sweep: SweepConfig = SweepConfig()
     """How `figwatch sweep` compares the two tables."""
 
+    canary: CanaryConfig = CanaryConfig()
+    """The self-test. Off by default: it is the only part of figwatch that writes to a database."""
+
     doctor: DoctorConfig = DoctorConfig()
     """From where on `doctor` calls something a problem."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _watch_the_canary(cls, data: Any) -> Any:
+        """The canary's tables are compared like any others."""
+        return with_canary_pair(data)
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:

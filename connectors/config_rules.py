@@ -8,6 +8,8 @@ import dataclasses
 import difflib
 from typing import TYPE_CHECKING
 
+from figwatch.validators.canary import CANARY_PAIR
+
 if TYPE_CHECKING:
     from figwatch.connectors.config import Config
 
@@ -32,6 +34,7 @@ def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
         *_compared_with_itself(config),
         *_impatient(config),
         *_incomplete_credentials(config),
+        *_canary_on_a_user_table(config),
     )
 
 
@@ -117,3 +120,30 @@ def _incomplete_credentials(config: "Config") -> list[BrokenRule]:
         for field in ("sasl_username", "sasl_password")
         if getattr(kafka, field) is None
     ]
+
+
+def _canary_on_a_user_table(config: "Config") -> list[BrokenRule]:
+    """The canary writes: its table is nobody else's."""
+    if not config.canary.enabled:
+        return []
+    broken = [
+        BrokenRule(
+            ("canary", "table"),
+            "config.canary-table-in-use",
+            f"pair `{pair.name}` compares {config.canary.table}, to which the canary writes",
+            "give the canary a table of its own: `figwatch canary --init-sql`",
+        )
+        for pair in config.pairs
+        if pair.name != CANARY_PAIR and config.canary.table in {pair.source, pair.target}
+    ]
+    broken += [
+        BrokenRule(
+            ("sides", name, "database"),
+            "config.canary-no-database",
+            f"the canary has to write to {name}'s database, which is not named",
+            "set `database: env:NAME` for both sides, or canary.enabled: false",
+        )
+        for name, side in config.sides.items()
+        if side.database is None
+    ]
+    return broken

@@ -23,6 +23,7 @@ from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
+from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.summary import PairSummary, Summary
@@ -206,6 +207,7 @@ class WorkerMetrics(Collector):
             now_us = max(summary.as_of_us for summary in summaries)
             oldest.add_metric([name], max(0, now_us - min(waiting, default=now_us)) / _US)
         yield from (keys, watermark, verified, oldest)
+        yield from _canary(summaries)
 
     def _local(self) -> Iterator[Metric]:
         malformed = CounterMetricFamily(
@@ -224,6 +226,23 @@ class WorkerMetrics(Collector):
         for error, count in sorted(self._readings.failures.items()):
             failures.add_metric([error], count)
         yield from (malformed, heartbeat, failures)
+
+
+def _canary(summaries: list[Summary]) -> Iterator[Metric]:
+    """The newest canary found in the partitions held; nothing where none was."""
+    pairs = [s.pairs[CANARY_PAIR] for s in summaries if CANARY_PAIR in s.pairs]
+    newest = max(pairs, key=lambda pair: pair.detected_us, default=None)
+    if newest is None or not newest.detected_us:
+        return
+    at = GaugeMetricFamily(
+        "figwatch_canary_timestamp_seconds", "When a planted divergence was last found."
+    )
+    at.add_metric([], newest.detected_us / _US)
+    took = GaugeMetricFamily(
+        "figwatch_canary_seconds", "From its commit to its finding, the last planted divergence."
+    )
+    took.add_metric([], newest.detection_us / _US)
+    yield from (at, took)
 
 
 def _source_us(pair: PairSummary) -> int:

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from figwatch.validators.canary import CanaryLimits, CanaryState, assess_canary
 from figwatch.validators.overview import Overview
 from figwatch.validators.stages.facts import Fact
 from figwatch.validators.statistics import (
@@ -46,6 +47,8 @@ class SyncCriteria:
     verified_age_max_us: int = 60_000_000
     overdue_share_max: float = 0.0
     sweep_required: bool = False
+    canary: CanaryLimits | None = None
+    """Demand that planted divergences are found."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
     merged = view.merged
     if merged is not None:
         results.append(_coverage(merged))
+        if criteria.canary is not None:
+            results.append(_canary(merged, criteria.canary, view.now_us))
         for name in criteria.pairs:
             pair = merged.pairs.get(name)
             if pair is None:
@@ -128,6 +133,13 @@ def _coverage(merged: Summary) -> Criterion:
     reason = f"gaps in the change streams: {', '.join(gaps[:NAMED_MAX])}{more}"
     fix = "a new snapshot by the connector covers them"
     return Criterion("coverage", "", Answer.INCONCLUSIVE, reason, fix)
+
+
+def _canary(merged: Summary, limits: CanaryLimits, now_us: int) -> Criterion:
+    """A known divergence was found lately: figwatch sees what it must see."""
+    health = assess_canary(merged, limits, now_us)
+    answer, fix = _CANARY[health.state]
+    return Criterion("canary", "", answer, health.reason, fix)
 
 
 def _nothing_compared(name: str) -> Criterion:
@@ -252,6 +264,15 @@ def _sweep_missing() -> Criterion:
         "gates.sync.sweep_required: false, or a later version",
     )
 
+
+_CANARY = {
+    CanaryState.PROVED: (Answer.PASS, ""),
+    CanaryState.SLOW: (Answer.FAIL, "find out what is slow: connectors, workers or heartbeats"),
+    CanaryState.OVERDUE: (
+        Answer.INCONCLUSIVE,
+        "keep `figwatch canary` running; it says what it sees",
+    ),
+}
 
 Rule = Callable[[str, PairSummary, SyncCriteria, int], Criterion]
 

@@ -42,6 +42,8 @@ class PairBooks(msgspec.Struct, array_like=True, gc=False):
     alarms: dict[str, int]
     transient: int = 0
     unlisted: int = 0
+    detected_us: int = 0
+    detection_us: int = 0
 
 
 class LedgerState(msgspec.Struct, array_like=True, gc=False):
@@ -167,7 +169,9 @@ class Ledger:
             _count(self.books(pair).findings_total, kind.name.lower())
             self._open[name][kind] = self._open[name].get(kind, 0) + 1
             self._listed[name] += listed
-            self.books(pair).unlisted += not listed
+            books = self.books(pair)
+            books.unlisted += not listed
+            books.detected_us, books.detection_us = now_us, now_us - judgement.since_us
             self._emit(pair, key, state.finding, state.past)
         elif finding.kind != kind or finding.columns != columns:
             self._open[name][finding.kind] -= 1
@@ -318,6 +322,8 @@ class Ledger:
             demoted=pair.demoted,
             unlisted=self.withheld(pair),
             unlisted_total=books.unlisted,
+            detected_us=books.detected_us,
+            detection_us=books.detection_us,
         )
 
 

@@ -64,6 +64,10 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """Open findings that are only counted: more than the findings topic is to hold."""
     unlisted_total: int = 0
     """Findings that were only counted when they were opened."""
+    detected_us: int = 0
+    """When the newest finding was detected (0: there was none)."""
+    detection_us: int = 0
+    """How long that took since the sides differed."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -103,6 +107,8 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
     into.transient += other.transient
     into.unlisted += other.unlisted
     into.unlisted_total += other.unlisted_total
+    if other.detected_us > into.detected_us:
+        into.detected_us, into.detection_us = other.detected_us, other.detection_us
     into.demoted = into.demoted or other.demoted
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]
     into.oldest_unshown_us = min(oldest, default=0)

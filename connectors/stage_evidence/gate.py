@@ -25,6 +25,7 @@ from figwatch.connectors.stage_evidence import (
 from figwatch.connectors.stage_evidence.baseline import read_baseline, read_shadow
 from figwatch.connectors.stage_evidence.problems import Trouble
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
+from figwatch.validators.canary import CANARY_PAIR, CanaryLimits
 from figwatch.validators.gate import GateResult, SyncCriteria, sync_gate
 from figwatch.validators.overview import Overview, overview
 from figwatch.validators.stages.build import BuildCriteria, BuildFacts, build_gate
@@ -89,16 +90,23 @@ def sync_view(config: Config) -> Overview:
 
 def sync_criteria(config: Config) -> SyncCriteria:
     """The thresholds of stage `sync` out of the configuration."""
-    sync = config.gates.sync
+    sync, canary = config.gates.sync, config.canary
+    limits = CanaryLimits(_us(canary.found_max_seconds), _us(canary.overdue_seconds))
     return SyncCriteria(
-        pairs=tuple(pair.name for pair in config.pairs),
+        # The canary's pair differs on purpose, and has a criterion of its own.
+        pairs=tuple(pair.name for pair in config.pairs if pair.name != CANARY_PAIR),
         convergence_share=sync.convergence_share,
         confidence=sync.confidence,
         changes_min=sync.changes_min,
-        verified_age_max_us=round(sync.verified_age_max_seconds * 1e6),
+        verified_age_max_us=_us(sync.verified_age_max_seconds),
         overdue_share_max=sync.overdue_share_max,
         sweep_required=sync.sweep_required,
+        canary=limits if canary.enabled else None,
     )
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)
 
 
 def _prepare(config: Config, now_us: int) -> GateResult:
