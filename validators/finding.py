@@ -1,4 +1,4 @@
-"""Findings: what is or was divergent, as told to `<app>-findings`, `figwatch findings` and replay."""
+"""Findings: what is or was divergent, for `<app>-findings`, `figwatch findings` and the replay."""
 
 import msgspec
 

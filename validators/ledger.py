@@ -20,7 +20,7 @@ from figwatch.validators.summary import PairSummary, StreamSummary, Summary
 from figwatch.validators.sweep_settlement import standing
 
 MAX_RESOLVED = 1_000
-"""Resolved findings that can still be withdrawn; older ones, and those of before a restart, stand."""
+"""Resolved findings that can still be withdrawn; those before them, or before a restart, stand."""
 
 _OP_LETTER = {
     Op.CREATE: "c",
