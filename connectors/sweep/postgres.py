@@ -225,6 +225,14 @@ def described(side: str) -> Iterator[None]:
         ) from None
 
 
+def check_readable(session: Session, query: sql.Composed) -> None:
+    """Raise FigwatchError where the user may not read what `query` reads; anything else that is
+    wrong shows, and is tried again, when ranges are read.
+    """
+    with described(session.side), contextlib.suppress(psycopg.OperationalError):
+        session.rows(query)
+
+
 _PROBE = """
 SELECT hashint4extended(7, 1), hashint8extended(7, 1), hashint8extended(-8589934592, 2),
        hash_numeric_extended(12.50, 3), hashtextextended('figwatch \u00e4' COLLATE "C", 4),

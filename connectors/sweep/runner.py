@@ -101,6 +101,7 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
         FigwatchError: a database is away, a table is missing, or the pair cannot be swept.
     """
     rule = pair_rule(pair)
+    _known_replicas(config)
     sessions = _session(config, config.source_side), _session(config, config.target_side)
     try:
         tables = _table(sessions[0], pair.source), _table(sessions[1], pair.target)
@@ -113,11 +114,24 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
             RowReader(rule, Side.TARGET, tables[1], plan, agreed),
         )
         keys = PlainKeys(rule, [a.kind for a in agreed[0]], tables)
+        for session, reader in zip(sessions, readers, strict=True):
+            postgres.check_readable(session, reader.statements.nothing())
     except BaseException:
         for session in sessions:
             session.close()
         raise
     return Prepared(rule, plan, tables, sessions, readers, keys)
+
+
+def _known_replicas(config: Config) -> None:
+    for side in config.sweep.replicas:
+        if side not in config.sides:
+            raise ConfigurationError(
+                "config.unknown-side",
+                f"`{side}` is not a side",
+                f"sweep.replicas.{side}",
+                f"the sides are {' and '.join(config.sides)}",
+            )
 
 
 def _accepted(plan: SweepPlan | Refusal, pair: str) -> SweepPlan:

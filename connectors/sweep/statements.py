@@ -76,6 +76,10 @@ class Statements:
             SQL(", ").join(selected), self.from_, where, order, _limit(limit)
         )
 
+    def nothing(self) -> Composed:
+        """No row, but every right that a row would need."""
+        return self.lines(SQL("false"))
+
     def _written(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
         name = self.column(facts.name)
         if facts.family is Family.ARRAY:

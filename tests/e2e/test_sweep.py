@@ -229,7 +229,7 @@ def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
     )
     lab.target.execute(
         "CREATE TABLE t (id int PRIMARY KEY, cents bigint, state char(8), doc json, j json,"
-        " days int[], name text, at timestamptz(3), note text NOT NULL DEFAULT '')"
+        " days int[], name text, at timestamptz(3), note text NOT NULL DEFAULT '', origin text DEFAULT 'monolith')"
     )
     lab.source.execute("""INSERT INTO t SELECT i, i * 1.25, 'A', '{"b": 1.0, "a": 2}',
         '{"x": [1, 2]}', ARRAY[i, NULL], 'F' || i, 'L' || i,
@@ -243,16 +243,17 @@ def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
         euros: {to: cents, type: decimal, factor: 100}, state: {to: state, values: {A: active}},
         doc: doc, j: j, days: days, name: {to: name, concat: [first, last]},
         at: {to: at, type: timestamptz, precision: ms},
-        note: {to: note, type: text, null_as: ""}}}"""
+        note: {to: note, type: text, null_as: ""},
+        origin: {to: origin, type: text, constant: monolith}}}"""
     clean = lab.sweep(pair)
     assert (True, set()) == (clean.complete, found(clean)), clean.reasons
     lab.target.execute("UPDATE t SET cents = cents + 1 WHERE id = 3")
     lab.target.execute("UPDATE t SET doc = '{\"a\": 2}', state = 'A' WHERE id = 4")
-    lab.target.execute("UPDATE t SET days = ARRAY[1], note = 'x' WHERE id = 5")
+    lab.target.execute("UPDATE t SET days = ARRAY[1], note = 'x', origin = 'us' WHERE id = 5")
     assert {
         ((3,), "value_mismatch", ("euros",)),
         ((4,), "value_mismatch", ("state", "doc")),
-        ((5,), "value_mismatch", ("days", "note")),
+        ((5,), "value_mismatch", ("days", "note", "origin")),
     } == found(lab.sweep(pair))
 
 
@@ -496,3 +497,24 @@ def test_its_sessions_cannot_write_and_its_errors_hold_no_password(lab: Lab):
         with pytest.raises(FigwatchError) as raised:
             prepare(config, config.pairs[0])
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_user_who_may_not_see_every_row_gets_an_error_with_the_remedy(lab: Lab):
+    """Row security would hide rows: that is an error, never a clean sweep of the others."""
+    _stock(lab, 10)
+    lab.source.execute("CREATE ROLE reader LOGIN")
+    lab.target.execute("ALTER TABLE levels ENABLE ROW LEVEL SECURITY")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(lab.names[1], lab.target_dsn.replace("postgres@", "reader@"))
+            refused = lab.command(PAIR, "--json")
+            lab.target.execute("GRANT SELECT ON levels TO reader")
+            hidden = lab.command(PAIR, "--json")
+    finally:
+        lab.target.execute("DROP OWNED BY reader")
+        lab.source.execute("DROP ROLE reader")
+    for ended in (refused, hidden):
+        assert ended.returncode == 4, ended.stdout
+        (error,) = json.loads(ended.stdout)["pairs"]["stock"]["errors"]
+        assert error["code"] == "sweep.permission"
+        assert "GRANT SELECT" in error["fix"]
