@@ -339,3 +339,90 @@ def test_each_migration_of_an_installation_has_its_own_stage(figwatch, prepared,
 def test_two_migrations_of_one_name_are_refused(figwatch, prepared, tmp_path):
     (tmp_path / "copy.yaml").write_text((tmp_path / "figwatch.yaml").read_text())
     assert ExitCode.USAGE == figwatch("stages", str(tmp_path)).code
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Streams in sync, without Kafka: what the workers publish is planted."""
+    from figwatch.connectors.stage_evidence import gate
+    from figwatch.validators.overview import overview
+    from tests.unit.report.support import summary
+
+    def plant(**keys):
+        import time
+
+        now_us = time.time_ns() // 1000
+        merged = summary()
+        pair = merged.pairs["stock"]
+        pair.keys, pair.unknown, pair.open_findings = {"consistent": 9} | keys, {}, {}
+        pair.unshown = 0
+        pair.verified_through_us = merged.as_of_us = now_us
+        pair.convergence.count = pair.convergence.within = 1000
+        monkeypatch.setattr(
+            gate, "sync_view", lambda _: overview({0: merged}, 1, now_us, 10_000_000)
+        )
+
+    plant()
+    return plant
+
+
+def read_stage(figwatch, configure, old, new):
+    import time
+
+    now = int(time.time())
+    configure(
+        """  reads:
+    window_hours: 0.5
+    error_share_max: 0.01
+    error_margin: 0.01
+    shadow_age_max_hours: 1
+    traffic: {facade: nginx-log, log: new.log, baseline_log: old.log}
+""",
+        old_log="".join(nginx(now - 1799 + i / 3, *old(i)) for i in range(5000)),
+        new_log="".join(nginx(now - 1799 + i / 3, *new(i)) for i in range(5000)),
+    )
+    assert ExitCode.OK == figwatch("baseline", "--stage", "reads", "--hours", "0.5").code
+    return _named(check(figwatch, "reads"))
+
+
+def fine(_):
+    return 0.01, 200
+
+
+@pytest.mark.parametrize(
+    ("new", "code", "refused"),
+    [
+        (fine, ExitCode.INCONCLUSIVE, {}),
+        (
+            lambda i: (0.01 if i % 20 else 0.2, 200),
+            ExitCode.FAIL,
+            {"latency": "fail", "latency_against_monolith": "fail"},
+        ),
+        (
+            lambda i: (0.01, 200 if i % 20 else 502),
+            ExitCode.FAIL,
+            {"errors": "fail", "errors_against_monolith": "fail"},
+        ),
+    ],
+)
+def test_reads_are_judged_by_access_logs(figwatch, configure, synced, new, code, refused):
+    answer = read_stage(figwatch, configure, fine, new)
+    assert (code, refused | {"shadow_reads": "inconclusive"}) == answer
+
+
+def test_reads_that_are_fine_fail_while_a_key_is_divergent(figwatch, configure, synced):
+    synced(divergent=1)
+    _, refused = read_stage(figwatch, configure, fine, fine)
+    assert {"still_in_sync": "fail", "shadow_reads": "inconclusive"} == refused
+
+
+def test_the_sync_report_has_positions_and_figures(figwatch, configure, synced, monkeypatch):
+    from figwatch.connectors.stage_evidence import gate, report
+
+    monkeypatch.setattr(report, "sync_view", gate.sync_view)
+    configure("  state_dir: here\n")
+    ran = figwatch("report", "--stage", "sync", "--json")
+    document = json.loads(ran.out)["report"]
+    assert ExitCode.OK == ran.code
+    assert 4711 == document["streams"][0]["next_offset"]
+    assert 1000 == document["pairs"]["stock"]["convergence"]["count"]
