@@ -229,7 +229,8 @@ def test_what_the_mapping_calls_equal_is_equal_and_only_that(lab: Lab):
     )
     lab.target.execute(
         "CREATE TABLE t (id int PRIMARY KEY, cents bigint, state char(8), doc json, j json,"
-        " days int[], name text, at timestamptz(3), note text NOT NULL DEFAULT '', origin text DEFAULT 'monolith')"
+        " days int[], name text, at timestamptz(3), note text NOT NULL DEFAULT '',"
+        " origin text DEFAULT 'monolith')"
     )
     lab.source.execute("""INSERT INTO t SELECT i, i * 1.25, 'A', '{"b": 1.0, "a": 2}',
         '{"x": [1, 2]}', ARRAY[i, NULL], 'F' || i, 'L' || i,
