@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from figwatch.cli import gate_serve
 from figwatch.cli.console import note, print_json, print_table, print_text
 from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 from figwatch.validators.errors import ExitCode, FigwatchError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from figwatch.validators.gate import GateResult
 
 app = typer.Typer(help="A stage's exit criteria.", no_args_is_help=True)
+app.command("serve")(gate_serve.serve)
 
 LOOK_SECONDS = 10.0
 """Time between two looks while waiting."""

@@ -30,7 +30,7 @@ class Prometheus:
 
     def __init__(self, url: str, timeout_seconds: float, token: Secret | None = None) -> None:
         self._url = f"{url.rstrip('/')}/api/v1/query"
-        self._timeout_seconds = timeout_seconds
+        self._client = httpx.Client(timeout=timeout_seconds)
         self._token = token
 
     def vector(self, query: str, at_us: int) -> list[Sample] | Trouble:
@@ -38,11 +38,10 @@ class Prometheus:
         headers = {"Authorization": f"Bearer {self._token.reveal()}"} if self._token else {}
         where = without_user(self._url)
         try:
-            response = httpx.post(
+            response = self._client.post(
                 self._url,
                 data={"query": query, "time": f"{at_us / 1e6:.3f}"},
                 headers=headers,
-                timeout=self._timeout_seconds,
             )
             body = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

@@ -426,3 +426,22 @@ def test_the_sync_report_has_positions_and_figures(figwatch, configure, synced, 
     assert ExitCode.OK == ran.code
     assert 4711 == document["streams"][0]["next_offset"]
     assert 1000 == document["pairs"]["stock"]["convergence"]["count"]
+
+
+def test_the_gates_are_served_over_http(figwatch, built, tmp_path):
+    import threading
+
+    import httpx
+
+    from figwatch.cli.gate_serve import gate_server
+    from figwatch.cli.options import load
+
+    server = gate_server(load(tmp_path / "figwatch.yaml"), "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with server, httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}") as client:
+        assert "pass" == client.get("/gate/build?x=1").json()["verdict"]
+        assert 200 == client.post("/gate/build", json={"phase": "Progressing"}).status_code
+        assert 412 == client.post("/gate/prepare", json={}).status_code
+        assert 503 == client.get("/gate/sync").status_code
+        assert 404 == client.get("/").status_code
+        server.shutdown()
