@@ -22,6 +22,10 @@ from figwatch.validators.summary import Summary, encode_summary
 BATCHES_WAITING_MAX = 4
 """Batches that wait for one judge; beyond it the agent, and with it the consumer, waits."""
 
+SHARE_MAX = 0.05
+"""Share of its time that a judge spends on judging all pending keys again, and on summing up: in
+a catch-up, when many are pending, both are done less often."""
+
 
 class Judge(Protocol):
     """What judges one partition: `figwatch.validators.judge.Judge`."""
@@ -124,14 +128,21 @@ class Seat:
             for record in event.value.records:
                 self.judge.apply(decode_record(record.value), now_us)
         if time.monotonic() >= self._evaluate_at:
+            began = time.monotonic()
             self.judge.evaluate(now_us)
-            self._evaluate_at = time.monotonic() + self._desk.evaluate_seconds
+            ended = time.monotonic()
+            pause = max(self._desk.evaluate_seconds, (ended - began) / SHARE_MAX)
+            self._evaluate_at = ended + pause
         await self._flush()
         if event is not None:
             event.ack()
         if time.monotonic() >= self._summary_at:
-            self._summary_at = time.monotonic() + self._desk.summary_seconds
-            await self._summarise()
+            began = time.monotonic()
+            self.summary = self.judge.summary(self._desk.clock_us(), self._desk.worker)
+            ended = time.monotonic()
+            pause = max(self._desk.summary_seconds, (ended - began) / SHARE_MAX)
+            self._summary_at = ended + pause
+            await self._tell(self.summary)
 
     async def _flush(self) -> None:
         """Write what changed; findings stand in the changelog until they are published."""
@@ -163,11 +174,9 @@ class Seat:
         if newest:
             await self._desk.write(self._desk.findings, self.partition, newest.items())
 
-    async def _summarise(self) -> None:
-        desk = self._desk
-        self.summary = self.judge.summary(desk.clock_us(), desk.worker)
-        record = (str(self.partition).encode(), encode_summary(self.summary))
-        await desk.write(desk.summaries, self.partition, [record])
+    async def _tell(self, summary: Summary) -> None:
+        record = (str(self.partition).encode(), encode_summary(summary))
+        await self._desk.write(self._desk.summaries, self.partition, [record])
 
 
 class JudgeAgent:
