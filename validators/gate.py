@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from figwatch.validators.canary import CanaryLimits, CanaryState, assess_canary
 from figwatch.validators.overview import Overview
-from figwatch.validators.stages.facts import Fact
+from figwatch.validators.stages.facts import Fact, Origin, Share
 from figwatch.validators.statistics import (
     lower_sequence,
     samples_needed_sequence,
@@ -195,31 +195,38 @@ def _few_overdue(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -
     )
 
 
-def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -> Criterion:
+def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:
     """The share of changes within the objective, lost ones counted against it. The bounds hold
     however often the gate is asked: the counts only grow.
     """
     within, samples = pair.convergence.within, pair.convergence.count + pair.unshown
     share, confidence = criteria.convergence_share, criteria.confidence
+    origin = Origin("streams", f"convergence of pair {name}", now_us, samples=samples)
+    evidence = (Share(name, origin, within, samples),)
     seen = f"{within} of {samples} changes within the objective"
     if samples < criteria.changes_min:
         fix = f"{criteria.changes_min - samples} more changes"
         return Criterion(
-            "convergence", name, Answer.INCONCLUSIVE, f"{seen}: too small a sample", fix
+            "convergence",
+            name,
+            Answer.INCONCLUSIVE,
+            f"{seen}: too small a sample",
+            fix,
+            evidence=evidence,
         )
     low = lower_sequence(within, samples, confidence)
     if low >= share:
         reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
-        return Criterion("convergence", name, Answer.PASS, reason)
+        return Criterion("convergence", name, Answer.PASS, reason, evidence=evidence)
     high = upper_sequence(within, samples, confidence)
     if high < share:
         reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
         fix = "a faster replicator; `figwatch status` has the latencies"
-        return Criterion("convergence", name, Answer.FAIL, reason, fix)
+        return Criterion("convergence", name, Answer.FAIL, reason, fix, evidence=evidence)
     more = samples_needed_sequence(samples - within, share, confidence) - samples
     reason = f"{seen}: between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
     fix = f"{max(more, 1)} more changes, all of them within the objective"
-    return Criterion("convergence", name, Answer.INCONCLUSIVE, reason, fix)
+    return Criterion("convergence", name, Answer.INCONCLUSIVE, reason, fix, evidence=evidence)
 
 
 def _verified(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:

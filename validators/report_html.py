@@ -24,8 +24,9 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-th { color: var(--soft); font-weight: 600; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+td code { overflow-wrap: anywhere; }
 td.verdict { white-space: nowrap; font-weight: 600; }
 .pass { color: var(--pass); } .fail { color: var(--fail); }
 .inconclusive { color: var(--inconclusive); }
