@@ -45,9 +45,11 @@ ROLLING = (
 BASELINE_LATENCY = "the baseline was recorded for another latency"
 
 
-def check_stage(config: Config, stage: str, now_us: int, first_look_us: int) -> GateResult:
+def check_stage(
+    config: Config, stage: str, now_us: int, first_look_us: int, view: Overview | None = None
+) -> GateResult:
     """Evaluate a stage at `now_us`. Looks of one waiting command share `first_look_us`, so that
-    their windows begin alike.
+    their windows begin alike. `view` is what the streams say, where it was read already.
 
     Raises:
         FigwatchError: the change streams' summaries cannot be read (sync, reads, writes).
@@ -55,9 +57,9 @@ def check_stage(config: Config, stage: str, now_us: int, first_look_us: int) -> 
     gates: dict[str, Callable[[], GateResult]] = {
         "prepare": lambda: _prepare(config, now_us),
         "build": lambda: _build(config, now_us),
-        "sync": lambda: sync_gate(sync_view(config), sync_criteria(config)),
-        "reads": lambda: _traffic(config, "reads", now_us, first_look_us),
-        "writes": lambda: _traffic(config, "writes", now_us, first_look_us),
+        "sync": lambda: _sync(config, view),
+        "reads": lambda: _traffic(config, "reads", now_us, first_look_us, view),
+        "writes": lambda: _traffic(config, "writes", now_us, first_look_us, view),
         "decommission": lambda: _decommission(config, now_us),
     }
     return gates[stage]()
@@ -143,7 +145,13 @@ def _build(config: Config, now_us: int) -> GateResult:
     return build_gate(facts, criteria, now_us)
 
 
-def _traffic(config: Config, stage: str, now_us: int, first_look_us: int) -> GateResult:
+def _sync(config: Config, view: Overview | None) -> GateResult:
+    return sync_gate(view or sync_view(config), sync_criteria(config))
+
+
+def _traffic(
+    config: Config, stage: str, now_us: int, first_look_us: int, view: Overview | None
+) -> GateResult:
     settings = config.gates.reads if stage == "reads" else config.gates.writes
     window = window_of(settings, now_us, first_look_us)
     in_time, without_error = read_traffic(config, settings, window, baseline=False)
@@ -162,7 +170,7 @@ def _traffic(config: Config, stage: str, now_us: int, first_look_us: int) -> Gat
         round(settings.age_max_seconds * 1e6),
         round(settings.shadow_age_max_hours * 3.6e9),
     )
-    sync = sync_gate(sync_view(config), sync_criteria(config))
+    sync = _sync(config, view)
     judge = reads_gate if stage == "reads" else writes_gate
     result = judge(facts, sync, criteria, now_us)
     if settings.since is None:

@@ -51,8 +51,10 @@ def make_report(
             report before is damaged.
     """
     now_us = time.time_ns() // 1000
-    result = check_stage(config, stage, now_us, now_us)
-    summary = sync_view(config).merged if stage in STREAM_STAGES else None
+    # One reading for the verdict and for the figures beside it.
+    view = sync_view(config) if stage in STREAM_STAGES else None
+    result = check_stage(config, stage, now_us, now_us, view)
+    summary = view.merged if view else None
     sequence, previous = newest(reports_root(config))
     return Report(
         figwatch_version=importlib.metadata.version("figwatch"),
