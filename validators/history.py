@@ -42,7 +42,7 @@ def apply_source(
     if source is None:
         source = state.source = Source(track=Track(), ring=[])
     track = source.track
-    faulty = _is_faulty(track, stream, taint)
+    faulty = is_faulty(track, stream, taint)
     present = source.ring[-1].fingerprint if source.ring else b""
     if _is_applied(track, stream, change.offset):
         return Effect.NOTHING
@@ -100,7 +100,7 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     if target is None:
         target = state.target = Target(track=Track(), ahead=[])
     track = target.track
-    faulty = _is_faulty(track, stream, taint)
+    faulty = is_faulty(track, stream, taint)
     present = target.fingerprint if track.offset >= 0 else b""
     if _is_applied(track, stream, change.offset):
         return Effect.NOTHING
@@ -208,7 +208,7 @@ def malformed(state: KeyState, stream: int, offset: int, *, source: bool) -> Non
         track.emitted_stream, track.emitted_offset = stream, offset
 
 
-def _is_faulty(track: Track, stream: int, taint: int) -> bool:
+def is_faulty(track: Track, stream: int, taint: int) -> bool:
     """Whether something of this key may be missing between its last good event and the next: also
     where that stands in another partition, because partitions were added.
     """

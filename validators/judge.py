@@ -138,7 +138,7 @@ class Judge:
         self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream
     ) -> Effect:
         source = state.source
-        self._move_out(change, source)
+        leaving = _leaving(change, source, index, stream)
         lost = source is not None and bool(source.track.fault)
         if source is not None and source.ring:
             pair.spread = pair.spread or source.track.stream not in {-1, index}
@@ -146,6 +146,7 @@ class Judge:
                 forget_coalesced(source)
         effect = history.apply_source(state, change, index, stream.kept.taint, pair.rules.ring_size)
         if effect in {Effect.NEW, Effect.SAME} and state.source is not None:
+            self._moved += leaving
             self._hold_times(pair, stream, change, lost=lost)
             clocks_us = pair.rules.clocks_us
             self.ledger.converged(pair, source_explains(state.source, state.target, clocks_us))
@@ -154,10 +155,11 @@ class Judge:
     def _target_change(
         self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream, now_us: int
     ) -> Effect:
-        self._move_out(change, state.target)
+        leaving = _leaving(change, state.target, index, stream)
         lost = state.target is not None and bool(state.target.track.fault)
         effect = history.apply_target(state, change, index, stream.kept.taint, now_us)
         if effect in {Effect.NEW, Effect.SAME} and state.target is not None:
+            self._moved += leaving
             if self._hold_times(pair, stream, change, lost=lost):
                 self._untruthful(stream, change.commit_us, now_us)
             samples = target_shows(
@@ -213,30 +215,6 @@ class Judge:
         elif state.source is not None:
             index = self._index[truncate.topic, truncate.partition]
             history.empty_source(state.source, truncate, index, pair.rules.ring_size)
-
-    def _move_out(self, change: Change, row: Source | Target | None) -> None:
-        """Long values go with the row to its new key, which may live in another partition."""
-        if change.op is not Op.DELETE or change.moved is None or row is None:
-            return
-        if not row.track.carried:
-            return
-        sketch = row.ring[-1].sketch if isinstance(row, Source) else row.sketch
-        # The create of a move has the position of its delete but for the last part (see Change).
-        position = (*change.position[:-1], 1) if change.position else None
-        self._moved.append(
-            Moved(
-                change.pair,
-                change.side,
-                change.moved,
-                position,
-                change.commit_us,
-                row.track.carried,
-                sketch,
-                change.topic,
-                change.partition,
-                change.offset,
-            )
-        )
 
     def _move_in(self, moved: Moved, now_us: int) -> None:
         pair = self.pairs.get(moved.pair)
@@ -521,6 +499,35 @@ class Judge:
         """State of one key, for `explain`."""
         name = table_key(pair, key)
         return self._get(name) if name in self._keys else None
+
+
+def _leaving(
+    change: Change, row: Source | Target | None, index: int, stream: Stream
+) -> list[Moved]:
+    """Long values that go with a moved row to its new key, which may live in another partition;
+    asked before the delete is applied. None where an event between may have changed them.
+    """
+    if change.op is not Op.DELETE or change.moved is None or row is None:
+        return []
+    if not row.track.carried or history.is_faulty(row.track, index, stream.kept.taint):
+        return []
+    sketch = row.ring[-1].sketch if isinstance(row, Source) else row.sketch
+    # The create of a move has the position of its delete but for the last part (see Change).
+    position = (*change.position[:-1], 1) if change.position else None
+    return [
+        Moved(
+            change.pair,
+            change.side,
+            change.moved,
+            position,
+            change.commit_us,
+            row.track.carried,
+            sketch,
+            change.topic,
+            change.partition,
+            change.offset,
+        )
+    ]
 
 
 def _is_timed(change: Change) -> bool:

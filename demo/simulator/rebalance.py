@@ -55,7 +55,7 @@ class RestartingReplay(Replay):
     def _die(self, here: int) -> None:
         """The state is what was written; records behind the acknowledged ones come again."""
         self._publish(self._judge.take_findings())
-        dirty = list(self._judge.take_dirty())
+        dirty = sorted(self._judge.take_dirty(), key=lambda record: (record[0] == META, record[0]))
         if self._rng.random() < 0.5:  # noqa: PLR2004 - a share
             dirty = dirty[: self._rng.randint(0, len(dirty))]
             written = {key for key, _ in dirty}

@@ -85,8 +85,10 @@ def weather_of(clock: Clock) -> Weather:
 
     new_partitions = clock.chance(0.06)
     plain_heartbeats = clock.chance(0.08)
-    # What shows an untruthful heartbeat, a late event, must not be lost itself.
-    loss = 0.0 if plain_heartbeats else 1.0
+    eager = clock.chance(0.04)
+    # What shows an untruthful heartbeat, a late event, must not be lost itself; and a record lost
+    # just where partitions were added leaves no trace on the keys that moved there.
+    loss = 0.0 if plain_heartbeats or new_partitions else 1.0
     return Weather(
         keys=rng.choice((1, 2, 6, 12)),
         writes_per_second=rng.choice((3.0, 8.0, 20.0)),
@@ -99,14 +101,14 @@ def weather_of(clock: Clock) -> Weather:
         moves=maybe(0.2, 2.0),
         truncates=maybe(0.05, 1.0),
         incremental=maybe(0.1, 1.5),
-        blocking=maybe(0.08, 1.0),
+        blocking=maybe(0.08 * loss, 1.0),
         new_partitions=new_partitions,
-        toast=clock.chance(0.2),
+        toast=clock.chance(0.0 if eager else 0.2),
         repeats=clock.chance(0.2),
         initial_rows=rng.choice((0, 0, 4)),
         target_rows=clock.chance(0.3),
         rebalances=maybe(0.2, 2.0),
-        late_start=clock.chance(0.1),
+        late_start=clock.chance(0.1 * loss),
         malformed=maybe(0.1 * loss, 1.0),
         gaps=maybe(0.08 * loss, 1.0),
         lost_slot=clock.chance(0.07 * loss),
@@ -114,7 +116,7 @@ def weather_of(clock: Clock) -> Weather:
         end_offsets=clock.chance(0.5),
         skew_us=rng.choice((0, 0, 0, 40_000)),
         plain_heartbeats=plain_heartbeats,
-        eager=clock.chance(0.04),
+        eager=eager,
         whole_seconds=clock.chance(0.06),
     )
 

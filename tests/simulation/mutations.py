@@ -192,7 +192,7 @@ def losses_ignored(monkeypatch):
 
 @_mutation
 def ring_survives_a_loss(monkeypatch):
-    monkeypatch.setattr(history, "_is_faulty", lambda *_: False)
+    monkeypatch.setattr(history, "is_faulty", lambda *_: False)
 
 
 @_mutation
@@ -295,7 +295,7 @@ def nothing_carried_forward(monkeypatch):
 
 @_mutation
 def moves_forget_long_values(monkeypatch):
-    monkeypatch.setattr(judge.Judge, "_move_out", lambda *_: None)
+    monkeypatch.setattr(judge, "_leaving", lambda *_: [])
 
 
 # -- the verdict ---------------------------------------------------------------------------------

@@ -237,6 +237,20 @@ def test_long_values_go_with_a_row_to_its_new_key(needs):
     )
 
 
+def test_a_move_emitted_again_takes_nothing_of_a_later_row_along():
+    """The old key was inserted again, with another long value, before the restart."""
+    line = Timeline().source("A,?", op=Op.UPDATE).source(None, lsn=500, moved="new")
+    line.source("A,?", lsn=500, key="new", op=Op.CREATE, moved="k").source("B,other", lsn=600)
+    line.again(1).target("A,long", key="new").settle()
+    assert Verdict.UNKNOWN == line.verdict("new")
+
+
+def test_values_from_before_a_loss_do_not_move_along():
+    line = Timeline().source("A,old").gap(2).source(None, lsn=500, moved="new")
+    line.source("A,?", lsn=500, key="new", op=Op.CREATE, moved="k")
+    assert Verdict.UNKNOWN == line.target("A,long", key="new").settle().verdict("new")
+
+
 def test_moved_values_may_come_after_their_row():
     line = Timeline().source("A,long").source(None, lsn=500, moved="new")
     moved = [r for r in line.log if type(r).__name__ == "Moved"]
