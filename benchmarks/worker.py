@@ -133,7 +133,8 @@ def run(bench: Bench, events: int) -> None:
 
 def _watch(bench: Bench, events: int, process: psutil.Process, log: Path) -> None:
     while "is ready" not in log.read_text():
-        assert process.is_running() and process.status() != psutil.STATUS_ZOMBIE, log.read_text()
+        alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        assert alive, log.read_text()
         time.sleep(0.05)
     began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
     wall = used = 0.0
