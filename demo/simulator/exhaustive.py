@@ -109,7 +109,9 @@ def _wrong(case: Case, world: World, state: bytes, found: Search) -> str:
     settle(world, judge, now_us)
     source, target = latest(case, world)
     right = Verdict.CONSISTENT if source == target else Verdict.DIVERGENT
-    allowed = {right, Verdict.UNKNOWN, None} if world.missed or case.base else {right}
+    allowed: set[Verdict | None] = {right}
+    if world.missed or case.base:
+        allowed |= {Verdict.UNKNOWN, None}
     if source is None and target is None:
         allowed.add(None)
     settled = frozen.said(frozen.freeze(world, judge))
