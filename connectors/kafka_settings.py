@@ -34,6 +34,28 @@ def confluent_settings(kafka: KafkaConfig, client_id: str = "figwatch") -> dict[
     return settings
 
 
+def aiokafka_settings(kafka: KafkaConfig, client_id: str = "figwatch") -> dict[str, Any]:
+    """Return the settings of aiokafka's clients.
+
+    Raises:
+        ConfigurationError: the password cannot be read.
+        OSError: a certificate file cannot be read.
+    """
+    settings: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "client_id": client_id,
+        "security_protocol": kafka.security_protocol,
+        "ssl_context": ssl_context(kafka),
+    }
+    if kafka.security_protocol.startswith("SASL"):
+        settings["sasl_mechanism"] = kafka.sasl_mechanism
+        settings["sasl_plain_username"] = kafka.sasl_username or ""
+        settings["sasl_plain_password"] = (
+            kafka.sasl_password.reveal() if kafka.sasl_password else ""
+        )
+    return settings
+
+
 def ssl_context(kafka: KafkaConfig) -> ssl.SSLContext | None:
     """Return the TLS settings; None for an unprotected connection.
 

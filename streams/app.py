@@ -319,4 +319,5 @@ class Worker:
         await self._changes.stop()
         await self._letters.stop()
         await self.app.stop()
+        await self._cluster.stop()
         await self.endpoint.stop()

@@ -56,6 +56,9 @@ class Decoder(Protocol):
     changed: int
 
     def for_topic(self, topic: str) -> Decode: ...
+    def learn(
+        self, topic: str, headers: Headers, key: bytes | None, value: bytes | None
+    ) -> None: ...
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from aiokafka.errors import KafkaError
+
 from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_settings import confluent_settings
+from figwatch.connectors.kafka_settings import aiokafka_settings
 from figwatch.streams.app import Worker
 from figwatch.streams.cluster import Cluster
 from figwatch.streams.decode_agent import Decoder
@@ -44,17 +46,14 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
-    """Return Debezium's decoder, knowing the schemas of both sides, and the design's judge."""
+    """Return Debezium's decoder and the design's judge."""
     from figwatch.connectors.debezium.decoder import Decoder as DebeziumDecoder
     from figwatch.connectors.pair_rules import pair_rules
-    from figwatch.streams.samples import samples
     from figwatch.validators.judge import Judge as DesignJudge
 
     listed_max = -(-config.limits.findings_listed_max // config.worker.internal_partitions)
-    decoder, rules = DebeziumDecoder(config), pair_rules(config, listed_max=listed_max)
-    for record in samples(config):
-        decoder.learn(record.topic, record.headers, record.key, record.value)
-    return decoder, lambda partition: DesignJudge(rules, partition)
+    rules = pair_rules(config, listed_max=listed_max)
+    return DebeziumDecoder(config), lambda partition: DesignJudge(rules, partition)
 
 
 def run_worker(config: Config, parts: Parts = production_parts) -> int:
@@ -95,11 +94,13 @@ async def _serve(config: Config, parts: Parts, crashes: int) -> None:
     began, stop = time.monotonic(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    layout = plan(config)
-    cluster = Cluster(confluent_settings(config.kafka), config.limits.kafka_timeout_seconds)
-    await prepare(cluster, layout, config)
-    decoder, new_judge = await asyncio.to_thread(parts, config)
-    worker = Worker(config, layout, cluster, decoder, new_judge)
+    cluster = Cluster(aiokafka_settings(config.kafka), config.limits.kafka_timeout_seconds)
+    await cluster.start()
+    try:
+        worker = await _prepare(config, parts, cluster)
+    except BaseException:
+        await cluster.stop()
+        raise
     failed = await _until_the_end(worker, stop)
     seconds = STOP_SECONDS if failed is None else CRASHED_STOP_SECONDS
     _, hanging = await asyncio.wait({asyncio.create_task(worker.stop())}, timeout=seconds)
@@ -110,6 +111,25 @@ async def _serve(config: Config, parts: Parts, crashes: int) -> None:
     if hanging:
         log.warning("the worker did not stop in order; what was not committed comes again")
         _leave(os._exit, ExitCode.OK)
+
+
+async def _prepare(config: Config, parts: Parts, cluster: Cluster) -> Worker:
+    """Check the cluster, make topics, teach the decoder the schemas of both sides."""
+    layout = plan(config)
+    decoder, new_judge = parts(config)
+    try:
+        await prepare(cluster, layout, config)
+        samples = await cluster.samples(layout.data_topics)
+    except KafkaError as error:
+        raise FigwatchError(
+            "kafka.refused",
+            f"Kafka does not answer figwatch's questions: {error!r}",
+            "kafka",
+            "see docs/permissions.md for what figwatch must be allowed, and the broker's log",
+        ) from error
+    for record in samples:
+        decoder.learn(record.topic, record.headers, record.key, record.value)
+    return Worker(config, layout, cluster, decoder, new_judge)
 
 
 async def _until_the_end(worker: Worker, stop: asyncio.Event) -> BaseException | None:

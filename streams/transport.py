@@ -182,7 +182,7 @@ class Consumer(stock.Consumer):
             Exception: what ended the client's coordination for good.
         """
         client = self._thread._consumer  # noqa: SLF001
-        coordinator = client._coordinator if client is not None else None  # noqa: SLF001
+        coordinator: Any = client._coordinator if client is not None else None  # noqa: SLF001
         pending = getattr(coordinator, "_pending_exception", None)
         if isinstance(pending, _DENIED):
             raise FigwatchError(

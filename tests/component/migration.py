@@ -4,6 +4,7 @@ Rows are what `plain.PlainDecoder` reads. `follow` lets the target follow the so
 plays both connectors' heartbeats and the replicator's commits.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -15,18 +16,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from figwatch.validators.finding import decode_finding
 from figwatch.validators.summary import decode_summary, merge
 
 PARTITIONS = 4
-SOURCE, TARGET = "mono.public.inventory", "inv.public.stock"
-BEATS = {"monolith": "beat.mono", "service": "beat.inv"}
-APP = "figwatch-trial"
-INTERNAL = [f"{APP}-{n}" for n in ("changes", "join-changelog", "findings", "summaries")]
-LETTERS = f"{APP}-dead-letters"
-GROUP = "replicator"
 FOLDER = Path(__file__).parent
 
 
@@ -35,21 +30,38 @@ def now_us():
 
 
 class Migration:
-    def __init__(self, folder):
-        self.folder = folder
+    command = (sys.executable, str(FOLDER / "worker_main.py"))
+
+    def __init__(self, folder, name="trial"):
+        self.folder, self.name = folder, name
+        self.prefixes = {"monolith": f"{name}-mono", "service": f"{name}-inv"}
+        self.source = f"{self.prefixes['monolith']}.public.inventory"
+        self.target = f"{self.prefixes['service']}.public.stock"
+        self.beats = {side: f"beat.{prefix}" for side, prefix in self.prefixes.items()}
+        self.app, self.group = f"figwatch-{name}", f"{name}-replicator"
+        self.letters = f"{self.app}-dead-letters"
         self.workers = []
         self._lsn = 0
         self._playing = threading.Event()
 
-    def __enter__(self):
+    def connect(self):
+        """Start the cluster and make the topics, figwatch's own too: the mock cannot be asked."""
         settings = {"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0}
         self.producer = Producer(settings)
         brokers = self.producer.list_topics(timeout=10).brokers.values()
         self.servers = ",".join(f"{b.host}:{b.port}" for b in brokers)
-        for topic in (SOURCE, TARGET, *BEATS.values(), *INTERNAL, LETTERS):
+        own = [f"{self.app}-{n}" for n in ("changes", "join-changelog", "findings", "summaries")]
+        for topic in (self.source, self.target, *self.beats.values(), *own, self.letters):
             self.producer.list_topics(topic, timeout=10)
-        self._replicator = self.consumer(GROUP)
-        self.commit()
+
+    def __enter__(self):
+        self.connect()
+        self._replicator = self.consumer(self.group)
+        for attempt in range(20):  # leaders of new topics take a moment
+            with contextlib.suppress(KafkaException):
+                self.commit()
+                break
+            time.sleep(0.1 * attempt)
         self._player = threading.Thread(target=self._play)
         self._player.start()
         return self
@@ -76,8 +88,16 @@ class Migration:
 
     def change(self, topic, key, op, value):
         self._lsn += 1
-        row = {"op": op, "v": value, "at": now_us(), "lsn": self._lsn}
+        self.put(topic, key, op, value, self._lsn)
+
+    def put(self, topic, key, op, value, lsn):
+        row = {"op": op, "v": value, "at": now_us(), "lsn": lsn}
         self.producer.produce(topic, json.dumps(row).encode(), key=key.encode())
+
+    def beat(self):
+        for topic in self.beats.values():
+            self.producer.produce(topic, json.dumps({"at": now_us()}).encode(), partition=0)
+        self.producer.flush()
 
     def raw(self, topic, key, value):
         self.producer.produce(topic, value, key=key)
@@ -88,7 +108,7 @@ class Migration:
         for what `follow` says: {key: other value, or ... to lose the update}.
         """
         follow = follow or {}
-        for topic, changed in ((SOURCE, {}), (TARGET, follow)):
+        for topic, changed in ((self.source, {}), (self.target, follow)):
             for key, value in rows.items():
                 shown = changed.get(key, value)
                 if shown is not ...:
@@ -96,7 +116,7 @@ class Migration:
             self.producer.flush()
 
     def insert(self, rows):
-        for topic in (SOURCE, TARGET):
+        for topic in (self.source, self.target):
             for key, value in rows.items():
                 self.change(topic, key, "c", value)
             self.producer.flush()
@@ -105,7 +125,9 @@ class Migration:
         """The replicator has applied all that is in the source's topic."""
         ends = [
             TopicPartition(
-                SOURCE, n, self._replicator.get_watermark_offsets(TopicPartition(SOURCE, n), 10)[1]
+                self.source,
+                n,
+                self._replicator.get_watermark_offsets(TopicPartition(self.source, n), 10)[1],
             )
             for n in range(PARTITIONS)
         ]
@@ -113,23 +135,25 @@ class Migration:
 
     def _play(self):
         while not self._playing.wait(0.3):
-            for topic in BEATS.values():
-                self.producer.produce(topic, json.dumps({"at": now_us()}).encode(), partition=0)
-            self.producer.flush()
-            self.commit()
+            self.beat()
+            with contextlib.suppress(KafkaException):  # a broker that was killed
+                self.commit()
 
     # -- figwatch
 
     def config(self, **worker):
         return {
-            "migration": "trial",
+            "migration": self.name,
             "kafka": {"bootstrap_servers": self.servers},
             "sides": {
-                "monolith": {"topic_prefix": "mono", "heartbeat_topic": BEATS["monolith"]},
+                "monolith": {
+                    "topic_prefix": self.prefixes["monolith"],
+                    "heartbeat_topic": self.beats["monolith"],
+                },
                 "service": {
-                    "topic_prefix": "inv",
-                    "heartbeat_topic": BEATS["service"],
-                    "consumer_group": GROUP,
+                    "topic_prefix": self.prefixes["service"],
+                    "heartbeat_topic": self.beats["service"],
+                    "consumer_group": self.group,
                 },
             },
             "authority": "monolith",
@@ -151,7 +175,7 @@ class Migration:
         }
 
     def start(self, *, fault="", config=None):
-        worker = WorkerProcess(self.folder, config or self.config(), fault, len(self.workers))
+        worker = WorkerProcess(self, config or self.config(), fault)
         self.workers.append(worker)
         return worker
 
@@ -170,21 +194,24 @@ class Migration:
         return found
 
     def summaries(self):
-        newest = {m.key(): decode_summary(m.value()) for m in self.records(f"{APP}-summaries")}
+        newest = {m.key(): decode_summary(m.value()) for m in self.records(f"{self.app}-summaries")}
         return [newest[key] for key in sorted(newest)]
 
     def summary(self):
         return merge(self.summaries())
 
     def findings(self):
-        newest = {m.key(): decode_finding(m.value()) for m in self.records(f"{APP}-findings")}
+        newest = {m.key(): decode_finding(m.value()) for m in self.records(f"{self.app}-findings")}
         return list(newest.values())
 
     def open(self):
         """Open findings as {key: kind}; two of one key would be one too many."""
         found = [f for f in self.findings() if f.resolved_us is None]
         assert len({f.key for f in found}) == len(found), found
-        return {f.key.decode(): f.kind for f in found}
+        return {self.key_name(f.key): f.kind for f in found}
+
+    def key_name(self, key):
+        return key.decode()
 
     def until(self, holds, seconds=40.0):
         """Wait until `holds()`; says what the last summary was when it never does."""
@@ -205,15 +232,16 @@ class Migration:
 
 
 class WorkerProcess:
-    """`worker_main.py` in a process of its own. `fault` names what shall go wrong in it."""
+    """A worker in a process of its own. `fault` names what shall go wrong in it."""
 
-    def __init__(self, folder, config, fault, number):
-        path = folder / f"config-{number}.json"
+    def __init__(self, migration, config, fault):
+        folder, number = migration.folder, len(migration.workers)
+        path = folder / f"config-{number}.yaml"  # JSON is YAML
         path.write_text(json.dumps(config))
         self.log = folder / f"worker-{number}.log"
         environment = {**os.environ, "FIGWATCH_TEST_FAULT": fault}
         self.process = subprocess.Popen(
-            [sys.executable, str(FOLDER / "worker_main.py"), str(path)],
+            [*migration.command, str(path)],
             stdout=subprocess.DEVNULL,
             stderr=self.log.open("w"),
             env=environment,

@@ -24,6 +24,9 @@ class PlainDecoder:
 
     changed = 0
 
+    def learn(self, *_record):
+        pass
+
     def for_topic(self, topic):
         return functools.partial(self._decode, topic)
 

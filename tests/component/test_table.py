@@ -1,5 +1,6 @@
 """The join table: awaited writes to explicit partitions, recovery in batches, nothing left over."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -36,7 +37,7 @@ async def heard():
 
 @pytest.fixture
 async def table(heard):
-    migration = Migration.__new__(Migration)
+    migration = Migration(Path())
     migration.servers = "127.0.0.1:1"
     app = new_app(Config.model_validate(migration.config()))
     made = JoinTable(

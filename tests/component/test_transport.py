@@ -4,6 +4,7 @@ upgrade that changes one fails here and not in a migration.
 
 import asyncio
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 
 import aiokafka.client
@@ -58,7 +59,7 @@ class Thread:
 
 @pytest.fixture
 async def consumer():
-    migration = Migration.__new__(Migration)
+    migration = Migration(Path())
     migration.servers = "127.0.0.1:1"
     made = new_app(Config.model_validate(migration.config())).consumer
     made._thread = Thread()

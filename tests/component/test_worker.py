@@ -8,7 +8,7 @@ import time
 
 from confluent_kafka import TopicPartition
 
-from tests.component.migration import APP, FOLDER, LETTERS, PARTITIONS, SOURCE, TARGET
+from tests.component.migration import FOLDER, PARTITIONS
 
 KEYS = [f"k{n}" for n in range(60)]
 FAULTS = {"k3": 999, "k17": ..., "k31": None}
@@ -38,7 +38,7 @@ def assert_outcome(migration):
     migration.until(lambda: settled(migration))
     keys = migration.summary().pairs["stock"].keys
     assert (len(KEYS) - 3, 3, 0) == (keys["consistent"], keys["divergent"], keys["unknown"])
-    assert sorted(FOUND) == sorted({f.key.decode() for f in migration.findings()})
+    assert sorted(FOUND) == sorted({migration.key_name(f.key) for f in migration.findings()})
 
 
 def test_it_finds_what_is_planted_and_nothing_else(migration):
@@ -133,14 +133,14 @@ def assert_survives(migration, fault):
 def test_poison_records_become_dead_letters_and_the_worker_lives_on(migration):
     worker = migration.start().ready()
     migration.insert(dict.fromkeys(KEYS, 1))
-    migration.raw(SOURCE, b"k5", b"not json")
-    migration.raw(TARGET, b"k6", b"boom")
-    migration.until(lambda: len(migration.records(LETTERS)) == 2)
-    letters = [json.loads(m.value()) for m in migration.records(LETTERS)]
+    migration.raw(migration.source, b"k5", b"not json")
+    migration.raw(migration.target, b"k6", b"boom")
+    migration.until(lambda: len(migration.records(migration.letters)) == 2)
+    letters = [json.loads(m.value()) for m in migration.records(migration.letters)]
     reasons = {(letter["topic"], letter["reason"], letter["detail"]) for letter in letters}
     assert {
-        (SOURCE, "bad_json", "JSONDecodeError"),
-        (TARGET, "decoder_failed", "RuntimeError"),
+        (migration.source, "bad_json", "JSONDecodeError"),
+        (migration.target, "decoder_failed", "RuntimeError"),
     } == (reasons)
     migration.until(lambda: migration.summary().pairs["stock"].keys["unknown"] > 0)
     status, text = worker.get("metrics")
@@ -176,7 +176,7 @@ def test_a_missing_topic_and_a_missing_group_are_said_together_with_their_fix(mi
     assert 2 == worker.process.wait(30)
     text = worker.log.read_text()
     assert "kafka.no-topic" in text
-    assert "inv.public.elsewhere" in text
+    assert "trial-inv.public.elsewhere" in text
     assert "kafka.no-group" in text
     assert "Traceback" not in text
 
@@ -184,7 +184,7 @@ def test_a_missing_topic_and_a_missing_group_are_said_together_with_their_fix(mi
 def test_a_wrong_number_of_internal_partitions_is_refused(migration):
     worker = migration.start(config=migration.config(internal_partitions=8))
     assert 2 == worker.process.wait(30)
-    assert f"{APP}-changes has {PARTITIONS} partitions, not 8" in worker.log.read_text()
+    assert f"{migration.app}-changes has {PARTITIONS} partitions, not 8" in worker.log.read_text()
 
 
 def test_an_unreachable_broker_is_said_without_a_traceback(migration):
