@@ -397,7 +397,9 @@ def test_heartbeat_rows_are_captured_and_not_replicated(migration):
     assert len(beats) >= 2
     with psycopg.connect(migration.service_dsn) as target:
         rows = target.execute("SELECT topic_prefix FROM public.figwatch_heartbeat").fetchall()
-    assert rows == [("inv",)]
+    # Other tests' connectors may have beaten on these servers too.
+    assert ("inv",) in rows
+    assert ("mono",) not in rows
     assert "mono.public.figwatch_heartbeat" in TOPICS
 
 
