@@ -49,7 +49,7 @@ def test_it_finds_what_is_planted_and_nothing_else(migration):
     assert_outcome(migration)
     migration.write(dict.fromkeys(FOUND, 6000))
     migration.until(lambda: not migration.open())
-    assert len(KEYS) == migration.summary().pairs["stock"].keys["consistent"]
+    migration.until(lambda: len(KEYS) == migration.summary().pairs["stock"].keys["consistent"])
     code, seconds = worker.terminate()
     assert code == 0
     assert seconds < 5
