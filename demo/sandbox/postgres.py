@@ -33,8 +33,8 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # its path may be longer than the kernel takes
     "wal_level": "logical",
-    "max_wal_senders": "20",
-    "max_replication_slots": "20",
+    "max_wal_senders": "100",
+    "max_replication_slots": "100",
     "max_slot_wal_keep_size": "4GB",  # what a stopped connector may hold back
     "max_connections": "100",
     "shared_buffers": "32MB",
