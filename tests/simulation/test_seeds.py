@@ -44,7 +44,9 @@ def test_a_seed_is_a_history():
 
 
 def test_a_lost_change_is_found_in_calm_weather():
-    outcomes = [simulate(seed, Weather(keys=1, faults=1.0, writes_per_second=1.0)) for seed in range(20)]
+    outcomes = [
+        simulate(seed, Weather(keys=1, faults=1.0, writes_per_second=1.0)) for seed in range(20)
+    ]
     assert all(outcome.good for outcome in outcomes)
     assert any(outcome.found for outcome in outcomes)
 
