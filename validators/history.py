@@ -7,7 +7,7 @@
 import enum
 
 from figwatch.validators.change import Change, Moved, Op, Side, Snapshot, Truncate
-from figwatch.validators.columns import complete
+from figwatch.validators.columns import Equal, compare, complete
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Carried, Entry, KeyState, Source, Target, Track
 
@@ -49,6 +49,7 @@ def apply_source(
     if _is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
     if _is_duplicate(track, change.position, change.commit_us):
+        _fill_in(source, change, stream, ring_size)
         _emit_again(source, change.position, stream, change.offset)
         return Effect.DUPLICATE
     first = not source.ring and not faulty
@@ -59,13 +60,12 @@ def apply_source(
     fingerprint, sketch, unknown = _row(track, change, older_sketch)
     in_transaction = track.tx is not None and track.tx == change.tx
     _follow(track, change, stream)
-    if first:
-        # `d` as the first thing read says nothing of what stood before.
-        source.born = change.op is Op.CREATE and change.snapshot is Snapshot.NONE
+    # `d` as the first thing read says nothing of what stood before.
+    created = change.op is Op.CREATE and change.snapshot is Snapshot.NONE
+    source.born = source.born or (first and created)
     last = source.ring[-1] if source.ring else None
     if last and not unknown and not last.unknown and last.fingerprint == fingerprint:
-        if change.position is None or change.op is Op.READ:
-            last.stream, last.offset = stream, change.offset  # read again: may be applied again
+        _read_again(last, change, stream)
         return Effect.SAME
     if last and in_transaction:
         last.sample = False
@@ -77,8 +77,18 @@ def apply_source(
     return Effect.NEW
 
 
+def _read_again(entry: Entry, change: Change, stream: int) -> None:
+    """A row that was read again may be applied again."""
+    if change.position is None or change.op is Op.READ:
+        entry.stream, entry.offset = stream, change.offset
+
+
 def _append(source: Source, entry: Entry, ring_size: int) -> None:
     source.ring.append(entry)
+    _bound(source, ring_size)
+
+
+def _bound(source: Source, ring_size: int) -> None:
     if len(source.ring) > ring_size:
         oldest = source.ring.pop(0)
         source.born = False
@@ -250,14 +260,42 @@ def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, o
     their copies will follow, but for a snapshot's row, which stands for what is copied here.
     """
     _emitted(source.track, position, stream, offset)
-    first = 0
-    for i, entry in enumerate(source.ring):
-        if position is not None and entry.position is not None and entry.position <= position:
-            first = i
-    for entry in source.ring[first:]:
+    for entry in source.ring[max(_place(source, position), 0) :]:
         # Between two partitions nobody can tell which of the copies is the last.
         entry.stream = stream if entry.stream == stream else NOWHERE
         entry.offset = offset
+
+
+def _fill_in(source: Source, change: Change, stream: int, ring_size: int) -> None:
+    """Take in a version that was skipped: a snapshot asked for while the connector had a backlog
+    shows the newest row first, and the replicator applies what led to it afterwards.
+    """
+    i = _place(source, change.position)
+    if i < 0:
+        source.born = False  # older than all that is known, or nothing is
+        return
+    entry, fingerprint = source.ring[i], change.fingerprint
+    row = (fingerprint, change.sketch, change.unknown)
+    if entry.position == change.position:
+        return
+    if compare(entry.fingerprint, entry.sketch, entry.unknown, *row) is not Equal.NO:
+        return
+    skipped = Entry(
+        fingerprint, change.commit_us, change.position, stream, change.offset, sample=False,
+        sketch=change.sketch, unknown=change.unknown,
+    )  # fmt: skip
+    source.ring.insert(i + 1, skipped)
+    source.shown += source.shown > i
+    _bound(source, ring_size)
+
+
+def _place(source: Source, position: tuple[int, ...] | None) -> int:
+    """Index of the last version that is not beyond a position; -1: none."""
+    place = -1
+    for i, entry in enumerate(source.ring):
+        if position is not None and entry.position is not None and entry.position <= position:
+            place = i
+    return place
 
 
 def _emitted(track: Track, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
@@ -283,6 +321,7 @@ def _row(
 
 
 def _follow(track: Track, change: Change, stream: int) -> None:
+    before = track.position
     track.fault = Reason.NONE
     track.tx = change.tx
     track.seen_us = change.commit_us
@@ -290,7 +329,9 @@ def _follow(track: Track, change: Change, stream: int) -> None:
     track.snapshot = change.snapshot in (Snapshot.ROW, Snapshot.LAST)
     if change.position is not None:
         track.position, track.commit_us = change.position, change.commit_us
-    _emitted(track, track.position, stream, change.offset)
+    # A snapshot's row says nothing of copies that are still to be emitted.
+    back = change.op is Op.READ and track.emitted is not None and track.emitted != before
+    _emitted(track, track.emitted if back else track.position, stream, change.offset)
 
 
 def _gives_sample(change: Change) -> bool:

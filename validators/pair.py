@@ -206,11 +206,15 @@ class Pair:
         return known and self._all[index].rewound_us > answered_us
 
     def before_history(self, source: Source | None, target: Target | None) -> bool:
-        """Whether F holds for all that stood before figwatch's first record and in what was lost
-        since (trivially so where everything was read from the beginning).
+        """Whether nothing from before figwatch's first record, or lost since, can still be shown:
+        trivially so where everything was read from the beginning; else F of the key's first
+        version, because that may be a copy of one from before; for a key never seen, F of all
+        that was not read.
         """
         for index in self._streams_of(source):
             lost = max(self._all[index].kept.base, self._all[index].kept.taint)
+            if lost > 0 and source is not None and source.ring:
+                return self.done(source, source.ring[0], target) is not None
             if lost > 0 and self.passed(index, lost - 1, target) is None:
                 return False
         return True

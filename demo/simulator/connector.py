@@ -32,6 +32,8 @@ class Connector:
     heartbeat_topic: str | None = None
     """Plain heartbeats go there: the connector's clock, whatever it has read."""
     stalled_until_us: int = 0
+    slow: bool = False
+    """Emits a transaction or two at a time, with pauses."""
     running: bool = False
     epoch: int = field(default=0)
 
@@ -89,7 +91,8 @@ class Connector:
         if epoch != self.epoch:
             return
         clock, log = self.clock, self.database.log
-        while self.place < len(log) and clock.now_us >= self.stalled_until_us:
+        last = self.place + clock.between(1, 2) if self.slow else len(log)
+        while self.place < min(len(log), last) and clock.now_us >= self.stalled_until_us:
             done = log[self.place]
             if done.done_us + self.delay_us > clock.now_us:
                 break
@@ -101,7 +104,8 @@ class Connector:
             self.place += 1
             if clock.chance(0.2):
                 self.stored = self.place
-        clock.after(clock.between(5_000, 60_000), lambda: self._step(epoch))
+        pause_us = clock.between(5_000, 200_000 if self.slow else 60_000)
+        clock.after(pause_us, lambda: self._step(epoch))
 
     def _emit(self, done: Transaction, event: LogEvent, snapshot: str = "false") -> None:
         key_column = "id" if done.table == "heartbeat" else self.key_column

@@ -22,6 +22,7 @@ class Replicator:
         """LSN to the wrong row that it must write instead."""
         self.stalled_until_us = 0
         self.pause_us = (10_000, 80_000)
+        self.batch_max = 6
         self._clock, self._topics, self._target = clock, topics, target
         self._eager = eager
         self._position: dict[int, int] = {}
@@ -53,7 +54,7 @@ class Replicator:
             partition = clock.between(0, self._topics.partitions - 1)
             log = self._topics.log(self.topic, partition)
             start = self._position.get(partition, 0)
-            batch = log[start : start + clock.between(1, 6)]
+            batch = log[start : start + clock.between(1, self.batch_max)]
             if batch:
                 end = start + len(batch)
                 self._position[partition] = end

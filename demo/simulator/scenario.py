@@ -50,6 +50,9 @@ class Scenario:
         self.replicator = Replicator(
             clock, self.topics, self.mono.topic, self.target, eager=w.eager
         )
+        if w.slow:
+            self.mono.slow = self.inv.slow = True
+            self.replicator.pause_us, self.replicator.batch_max = (50_000, 300_000), 2
         self.eyes = Eyes(clock, w, self.topics, (self.mono, self.inv), self.replicator)
         self._counter = 0
         self._lag_us = rng.choice((25_000, 80_000, 500_000))

@@ -24,6 +24,8 @@ class Weather:
     replicator_crashes: float = 0.0
     rewinds: float = 0.0
     stalls: float = 0.0
+    slow: bool = False
+    """Connectors and the replicator take one thing at a time, and their time."""
     moves: float = 0.0
     truncates: float = 0.0
     """Only in topics of one partition: elsewhere a truncate really races with other partitions."""
@@ -83,7 +85,7 @@ def weather_of(clock: Clock) -> Weather:
     def maybe(share: float, amount: float) -> float:
         return amount if clock.chance(share) else 0.0
 
-    new_partitions = clock.chance(0.06)
+    new_partitions, slow = clock.chance(0.06), clock.chance(0.12)
     plain_heartbeats = clock.chance(0.08)
     eager = clock.chance(0.04)
     # What shows an untruthful heartbeat, a late event, must not be lost itself; and a record lost
@@ -91,13 +93,14 @@ def weather_of(clock: Clock) -> Weather:
     loss = 0.0 if plain_heartbeats or new_partitions else 1.0
     return Weather(
         keys=rng.choice((1, 2, 6, 12)),
-        writes_per_second=rng.choice((3.0, 8.0, 20.0)),
+        writes_per_second=3.0 if slow else rng.choice((3.0, 8.0, 20.0)),
         faults=maybe(0.8, 1.5),
         connector_crashes=maybe(0.4, 2.0),
         replicator_crashes=maybe(0.4, 3.0),
         # Old events of another partition, applied again, would really undo newer ones.
         rewinds=0.0 if new_partitions else maybe(0.25, 1.5),
         stalls=maybe(0.3, 1.0),
+        slow=slow,
         moves=maybe(0.2, 2.0),
         truncates=maybe(0.05, 1.0),
         incremental=maybe(0.1, 1.5),

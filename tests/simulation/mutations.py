@@ -143,6 +143,11 @@ def only_the_copied_version_moves(monkeypatch):
 
 
 @_mutation
+def skipped_versions_left_out(monkeypatch):
+    monkeypatch.setattr(history, "_fill_in", lambda *_: None)
+
+
+@_mutation
 def duplicates_by_position_alone(monkeypatch):
     def duplicate(track, position, _commit_us):
         return None not in {position, track.position} and position <= track.position
@@ -174,14 +179,14 @@ def every_first_event_is_a_birth(monkeypatch):
 
 @_mutation
 def overflow_keeps_the_ring_complete(monkeypatch):
-    real = history._append
+    real = history._bound
 
-    def append(source, entry, ring_size):
+    def bound(source, ring_size):
         born = source.born
-        real(source, entry, ring_size)
+        real(source, ring_size)
         source.born = born
 
-    monkeypatch.setattr(history, "_append", append)
+    monkeypatch.setattr(history, "_bound", bound)
 
 
 @_mutation
@@ -212,6 +217,27 @@ def only_the_first_record_counts_as_lost(monkeypatch):
         return all(base <= 0 or self.passed(i, base - 1, target) for i, base in bases)
 
     monkeypatch.setattr(pair.Pair, "before_history", before_history)
+
+
+@_mutation
+def the_first_record_was_no_copy(monkeypatch):
+    def before_history(self, source, target):
+        kept = [self._all[i].kept for i in self._streams_of(source)]
+        lost = [(i, max(k.base, k.taint)) for i, k in zip(self._streams_of(source), kept)]  # noqa: B905
+        return all(n <= 0 or self.passed(i, n - 1, target) for i, n in lost)
+
+    monkeypatch.setattr(pair.Pair, "before_history", before_history)
+
+
+@_mutation
+def snapshots_release_the_frontier(monkeypatch):
+    real = history._follow
+
+    def follow(track, change, stream):
+        real(track, change, stream)
+        track.emitted = track.position
+
+    monkeypatch.setattr(history, "_follow", follow)
 
 
 @_mutation

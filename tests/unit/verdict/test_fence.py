@@ -73,17 +73,28 @@ def test_a_version_emitted_again_is_done_only_past_its_latest_offset(needs):
 
 
 def test_a_snapshots_row_is_done_only_past_the_copies_of_what_led_to_it(needs):
-    """A blocking snapshot read B before the log's event of it was emitted; then the connector
-    went back. The replicator has applied the second A.
+    """A blocking snapshot read B, nothing else will emit it again; then the connector went back
+    and emits Y and A again. The replicator has applied the second Y.
     """
 
     def story():
-        line = Timeline().source("A", lsn=100, at=10).target("A")
-        line.source("B", op=Op.READ, snapshot=Snapshot.LAST, lsn=300, at=90).target("B")
-        line.again(0).source("B", op=Op.UPDATE, lsn=200, at=50).source("Z", key="z").target("A")
-        return line.reading(committed=3).wait(500).beat().verdict()
+        line = Timeline().source("Y").source("A").target("Y").target("A")
+        line.source("B", op=Op.READ, snapshot=Snapshot.LAST).target("B")
+        line.again(0).again(1).source("Z", key="z").target("A")
+        return line.reading(committed=4).wait(500).beat().verdict()
 
     needs("only_the_copied_version_moves", story, Verdict.IN_FLIGHT, Verdict.DIVERGENT)
+
+
+def test_a_snapshots_row_does_not_say_that_the_connector_has_caught_up(needs):
+    """The connector went back and emits A again; a blocking snapshot comes in between."""
+
+    def story():
+        line = Timeline().source("A").source("B").target("A").target("B").again(0).target("A")
+        line.source("C", op=Op.READ, snapshot=Snapshot.LAST)
+        return line.reading(committed=3).wait(500).beat().verdict()
+
+    needs("snapshots_release_the_frontier", story, Verdict.IN_FLIGHT, Verdict.DIVERGENT)
 
 
 def test_copies_not_read_yet_keep_a_reading_from_counting(needs):

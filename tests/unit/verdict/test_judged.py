@@ -150,6 +150,16 @@ def test_a_birth_that_figwatch_saw_late_may_have_had_an_earlier_life(needs):
     needs("history_before_the_first_record_ignored", story, Verdict.UNKNOWN, Verdict.DIVERGENT)
 
 
+def test_a_birth_may_be_a_copy_of_one_from_before_figwatch_began(needs):
+    """The target shows B, written before; the connector went back and emits A again, then B."""
+
+    def story():
+        line = Timeline(base=2).source("A", op=Op.CREATE).target("B", op=Op.UPDATE)
+        return line.reading(committed=2).wait(2_000).beat().verdict()
+
+    needs("the_first_record_was_no_copy", story, Verdict.UNKNOWN, Verdict.DIVERGENT)
+
+
 def test_a_birth_behind_a_gap_may_have_had_an_earlier_life(needs):
     def story():
         line = (
@@ -159,7 +169,7 @@ def test_a_birth_behind_a_gap_may_have_had_an_earlier_life(needs):
             .source("C", op=Op.CREATE)
             .target("A", op=Op.CREATE)
         )
-        return line.reading(committed=1).wait(2_000).beat().verdict()
+        return line.reading(committed=2).wait(2_000).beat().verdict()
 
     needs("only_the_first_record_counts_as_lost", story, Verdict.UNKNOWN, Verdict.DIVERGENT)
 
