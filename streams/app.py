@@ -13,15 +13,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-import faust
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_settings import ssl_context
-from figwatch.streams import transport
 from figwatch.streams.cluster import Cluster
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
+from figwatch.streams.faust_app import new_app
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.http import Endpoint
 from figwatch.streams.judge_agent import Desk, Judge, JudgeAgent
@@ -30,74 +28,10 @@ from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
 from figwatch.streams.table import JoinTable
+from figwatch.streams.upkeep import Upkeep
 from figwatch.validators.summary import Summary
 
 log = logging.getLogger("figwatch")
-
-TELL_SECONDS = 0.1
-"""Time between two looks for marks and heartbeats that may be sent."""
-
-
-class App(faust.App):
-    """Faust's app without its web server and without files of its own."""
-
-    class BootStrategy(faust.App.BootStrategy):  # noqa: D106
-        enable_web = False
-
-    def _create_directories(self) -> None:
-        """Nothing is kept on this machine."""
-
-
-def new_app(config: Config) -> App:
-    """Return a Faust app with the settings that make it quick and safe."""
-    transport.register()
-    kafka, worker = config.kafka, config.worker
-    session = worker.session_timeout_seconds
-    servers = kafka.bootstrap_servers.split(",")
-    return App(
-        config.app,
-        broker=";".join(f"{transport.SCHEME}://{server.strip()}" for server in servers),
-        broker_credentials=_credentials(config),
-        store="memory://",
-        origin="figwatch.streams",
-        autodiscover=False,
-        topic_partitions=worker.internal_partitions,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        stream_wait_empty=False,
-        stream_recovery_delay=0.0,
-        stream_buffer_maxsize=16,  # batches, not records
-        broker_max_poll_records=worker.batch_records_max,
-        broker_commit_interval=1.0,
-        broker_session_timeout=session,
-        broker_heartbeat_interval=min(1.0, session / 5),
-        broker_rebalance_timeout=session + 2 * transport.SETTLE_SECONDS,
-        broker_request_timeout=session + 5.0,
-        consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=4 * 1024 * 1024,
-        consumer_metadata_max_age_ms=15_000,
-        producer_acks=-1,
-        producer_compression_type="zstd",  # 0.2 us a record; aiokafka's lz4 is level 9: 1 to 5 us
-        producer_linger=0.0,
-        producer_max_batch_size=512 * 1024,
-        producer_max_request_size=1024 * 1024,
-        producer_request_timeout=30.0,
-        worker_redirect_stdouts=False,
-    )
-
-
-def _credentials(config: Config) -> Any:
-    kafka, context = config.kafka, ssl_context(config.kafka)
-    if kafka.security_protocol.startswith("SASL"):
-        password = kafka.sasl_password.reveal() if kafka.sasl_password else ""
-        return faust.SASLCredentials(
-            username=kafka.sasl_username or "",
-            password=password,
-            mechanism=kafka.sasl_mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context is not None else None
 
 
 class Clock:
@@ -130,7 +64,6 @@ class Worker:
         self._changes = self._lanes(plan.changes, settings.internal_partitions)
         self._letters = self._lanes(plan.dead_letters, cluster.partitions[plan.dead_letters])
         self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
-        self._decoder, self._decoder_changed = decoder, decoder.changed
         self._decode = DecodeAgent(
             plan,
             decoder,
@@ -178,6 +111,15 @@ class Worker:
         )
         self.endpoint = Endpoint(
             settings.http_host, settings.http_port, registry, lambda: self.ready
+        )
+        self._upkeep = Upkeep(
+            app,
+            plan,
+            cluster,
+            decode=self._decode,
+            decoder=decoder,
+            heartbeats=self._heartbeats,
+            applied=self._applied,
         )
         self._side_tasks: list[asyncio.Task[None]] = []
 
@@ -257,6 +199,10 @@ class Worker:
             known[topic] = max(counted, seen, known.get(topic, 0))
         self._decode.assigned({t: known[t] for t in self._plan.data_topics})
 
+    def _applied(self) -> dict[tuple[str, int], int]:
+        streams = (s for seat in self._judges.seats.values() for s in seat.summary.streams)
+        return {(s.topic, s.partition): s.next_offset for s in streams}
+
     def _summaries(self) -> list[Summary]:
         """Newest summaries of the partitions held; also brings the counters up to date."""
         held = {partition: seat.summary for partition, seat in self._judges.seats.items()}
@@ -277,32 +223,11 @@ class Worker:
         self._changes.start()
         self._letters.start()
         self._side_tasks = [
-            asyncio.create_task(self._tell(), name="tell"),
+            asyncio.create_task(self._upkeep.tell(), name="tell"),
+            asyncio.create_task(self._upkeep.watch_ends(), name="ends"),
             asyncio.create_task(self._readings.run(), name="readings"),
         ]
         await self.app.start()
-
-    async def _tell(self) -> None:
-        marks_at = 0.0
-        try:
-            while True:
-                await asyncio.sleep(TELL_SECONDS)
-                await self.app.consumer.check()
-                if time.monotonic() >= marks_at:
-                    self._decode.tell(self.app.consumer.origins)
-                    marks_at = time.monotonic() + self._decode.mark_seconds
-                await self._heartbeats.tell()
-                await self._distrust()
-        except Exception as error:  # noqa: BLE001
-            await self.app.crash(error)
-
-    async def _distrust(self) -> None:
-        """A schema that came later made comparisons coarser: what was read before is unknown."""
-        changed = self._decoder.changed
-        if changed != self._decoder_changed:
-            log.warning("a new schema changes how columns are compared; earlier rows are unknown")
-            self._decode.distrust(await self._cluster.end_offsets(self._plan.data_topics))
-            self._decoder_changed = changed
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, leave the group."""

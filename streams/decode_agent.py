@@ -16,11 +16,11 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 import xxhash
 
+from figwatch.streams.consumer import RawBatch
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.sender import Delivery, KeyValue, Lanes
 from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe
-from figwatch.streams.transport import RawBatch
 from figwatch.validators.change import Gap, Heartbeat, Malformed, Topology, encode
 from figwatch.validators.errors import FigwatchError
 

@@ -115,3 +115,15 @@ def _no_group(plan: Plan) -> Problem:
         "start the replicator first, correct the name, or remove the setting "
         "(divergence is then proved only by time)",
     )
+
+
+def made_anew(where: tuple[str, int], known: int, offset: int) -> ConfigurationError:
+    """Say that offsets went back. Going on would drop records and look like a healthy silence."""
+    return ConfigurationError(
+        "kafka.topic-made-anew",
+        f"offsets of {where[0]}, partition {where[1]}, went back from {known} to {offset}: "
+        "the topic was deleted and made anew, and what figwatch knows is of the old one",
+        "migration",
+        "stop all workers and begin anew: delete figwatch's own topics and its consumer group, "
+        "or give the migration another name",
+    )

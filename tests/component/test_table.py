@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP
 
 from figwatch.connectors.config import Config
-from figwatch.streams.app import new_app
+from figwatch.streams.faust_app import new_app
 from figwatch.streams.table import ForeignWriteError, JoinTable
 from tests.component.migration import Migration
 from tests.unit.streams.test_sender import Producer

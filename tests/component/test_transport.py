@@ -19,8 +19,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from figwatch.connectors.config import Config
-from figwatch.streams.app import new_app
-from figwatch.streams.transport import RawBatch, register
+from figwatch.streams.consumer import RawBatch
+from figwatch.streams.faust_app import new_app
+from figwatch.streams.transport import register
+from figwatch.validators.errors import ConfigurationError
 from tests.component.migration import Migration
 
 TP0 = TP("mono.public.inventory", 0)
@@ -160,9 +162,26 @@ async def test_a_fetched_list_is_one_event_that_says_what_it_covers(consumer):
 
 async def test_what_was_read_before_a_seek_is_not_taken_twice(consumer):
     consumer._read_offset[TP0] = 5
-    await deliver(consumer, 3, 4, 5, 6)
+    consumer._unproven.add(TP0)
     await deliver(consumer, 1, 2)
+    assert [{TP0: 5}] == consumer._thread.sought
+    await deliver(consumer, 3, 4, 5, 6)
     assert [(5, 7)] == taken(consumer)
+
+
+async def test_offsets_that_go_back_stop_the_worker_instead_of_being_dropped(consumer):
+    """A topic made anew: dropping its records would look like a healthy, silent migration."""
+    consumer._read_offset[TP0] = 5
+    with pytest.raises(ConfigurationError, match="made anew"):
+        await deliver(consumer, 0, 1)
+
+
+async def test_offsets_that_went_back_while_no_worker_ran_are_noticed_at_the_second_look(consumer):
+    consumer._read_offset[TP0] = 5
+    consumer._unproven.add(TP0)
+    await deliver(consumer, 0, 1)
+    with pytest.raises(ConfigurationError, match="made anew"):
+        await deliver(consumer, 0, 1)
 
 
 async def test_records_of_a_partition_that_is_not_sought_yet_are_dropped(consumer):

@@ -3,11 +3,13 @@
 The rest is `tests.component.migration`: known truth, replicator, faults.
 """
 
+import contextlib
 import json
 import sys
+import time
 import uuid
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from figwatch.validators.canonical import decode_key
@@ -38,6 +40,14 @@ class LiveMigration(Migration):
 
     def grow(self, topic, partitions):
         self.admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
+
+    def remake(self, topic):
+        self.admin.delete_topics([topic])[topic].result(30)
+        for _ in range(50):  # deletion goes on behind the answer
+            time.sleep(0.2)
+            with contextlib.suppress(KafkaException):
+                self.admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(30)
+                return
 
     def put(self, topic, key, op, value, lsn):
         at = now_us()

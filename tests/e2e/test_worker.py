@@ -84,6 +84,16 @@ def test_partitions_added_while_it_runs_are_read_and_counted_in_the_watermark(mi
     migration.until(fresh)
 
 
+def test_a_topic_that_is_made_anew_stops_the_worker_and_says_so(migration):
+    migration.insert(dict.fromkeys(KEYS, 1))
+    worker = migration.start().ready()
+    migration.until(lambda: migration.judged(len(KEYS)))
+    migration.remake(migration.source)
+    migration.write(dict.fromkeys(KEYS[:8], 2))
+    assert 2 == worker.process.wait(60)
+    assert worker.lines("made anew")
+
+
 def test_it_makes_topics_of_its_own_and_touches_none_of_the_users(migration):
     before = set(migration.admin.list_topics(timeout=10).topics)
     ends = {t: users_end(migration, t) for t in (migration.source, migration.target)}
