@@ -114,6 +114,8 @@ class ErrorCode(StrEnum):
     """A jar is in no cache and cannot be fetched."""
     JAR_MISMATCH = "sandbox.jar-mismatch"
     """A fetched jar is not the one that the lock file names."""
+    TOOL_MISSING = "sandbox.tool-missing"
+    """A program of the distribution is not in the cache and cannot be fetched."""
     FOLDER_UNUSABLE = "sandbox.folder-unusable"
     """The data folder cannot be written, or is no sandbox, or is of another version."""
     FOLDER_BUSY = "sandbox.folder-busy"
