@@ -2,7 +2,9 @@
 
 import contextlib
 import pathlib
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,15 +29,36 @@ DEFAULT_FOLDER = pathlib.Path("figwatch-data/sandbox")
 MIB = 1024 * 1024
 
 
+Attached = Annotated[
+    bool,
+    typer.Option("--attached", help="Stay, and end the stack with this process, however it ends."),
+]
+
+
 @app.command()
-def up(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
+def up(
+    folder: Folder = DEFAULT_FOLDER, attached: Attached = False, as_json: AsJson = False
+) -> None:
     """Start the stack, or resume it with its data. It stays until `figwatch sandbox down`."""
     require_demo()
     from figwatch.demo.sandbox import Sandbox, status
 
     with _sandbox_errors():
-        Sandbox.up(folder, report=_Steps().tell)
+        sandbox = Sandbox.up(folder, report=_Steps().tell, attached=attached)
         _show(status(folder), as_json=as_json)
+        if attached:
+            sys.stdout.flush()
+            _until_told()
+            sandbox.down()
+
+
+def _until_told() -> None:
+    """Wait for SIGINT or SIGTERM. After SIGKILL the stack's keeper notices by itself."""
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    note("attached: Ctrl-C ends it")
+    told.wait()
 
 
 @app.command()

@@ -29,6 +29,7 @@ from figwatch.demo.sandbox import (
     status,
 )
 from figwatch.demo.sandbox.unprivileged import reachable
+from figwatch.demo.watcher import SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,19 @@ def test_a_detached_sandbox_survives_its_starter_and_ends_when_told_to(folder):
     with pytest.raises(SandboxError) as raised:
         Sandbox.find(folder)
     assert raised.value.code == "sandbox.not-running"
+
+
+def test_the_attached_command_takes_the_stack_with_it(folder):
+    command = [sys.executable, "-c", SCRIPT, "sandbox", "up", "--attached"]
+    with subprocess.Popen(
+        [*command, "--folder", str(folder)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert any(line.startswith("connect: ") for line in parent.stdout)
+        processes = family(folder)
+        parent.terminate()
+    assert parent.returncode == 0
+    assert_gone(processes)
 
 
 def test_a_second_up_joins_the_running_sandbox_and_mends_it(folder):
