@@ -40,9 +40,10 @@ e2e: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
-# docs/configuration.md is made of the settings' docstrings.
+# docs/configuration.md is made of the settings' docstrings, docs/metrics.md of the catalogue.
 docs: $(READY)
 	$(BIN)/python -m figwatch.connectors.config_schema > docs/configuration.md
+	$(BIN)/python -m figwatch.streams.metric_families > docs/metrics.md
 
 wheel: $(READY)
 	$(BIN)/python -m build

@@ -6,6 +6,7 @@ Read it from `Worker.__init__`, which wires what the other modules of `figwatch.
 
 import asyncio
 import contextlib
+import importlib.metadata
 import logging
 import os
 import socket
@@ -23,7 +24,8 @@ from figwatch.streams.faust_app import new_app
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.http import Endpoint
 from figwatch.streams.judge_agent import Desk, Judge, JudgeAgent
-from figwatch.streams.metrics import Books, WorkerMetrics
+from figwatch.streams.metrics import About, Books, WorkerMetrics
+from figwatch.streams.overseer import Overseer
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
@@ -98,19 +100,9 @@ class Worker:
         app.tables.add(self._table)
         self._agent("decode", sorted(plan.raw_topics), self._decode.run)
         self._agent("judge", [plan.changes], self._judges.run)
-        registry = CollectorRegistry()
-        registry.register(
-            WorkerMetrics(
-                plan,
-                self._books,
-                self._summaries,
-                decode=self._decode,
-                heartbeats=self._heartbeats,
-                readings=self._readings,
-            )
-        )
+        self._overseer = Overseer(config, plan, lambda: self._judges.seats)
         self.endpoint = Endpoint(
-            settings.http_host, settings.http_port, registry, lambda: self.ready
+            settings.http_host, settings.http_port, self._registry(), lambda: self.ready
         )
         self._upkeep = Upkeep(
             app,
@@ -157,6 +149,23 @@ class Worker:
             clock,
             self._config.worker.reading_interval_seconds,
         )
+
+    def _registry(self) -> CollectorRegistry:
+        config, registry = self._config, CollectorRegistry()
+        version = importlib.metadata.version("figwatch")
+        registry.register(
+            WorkerMetrics(
+                self._plan,
+                self._books,
+                self._summaries,
+                decode=self._decode,
+                heartbeats=self._heartbeats,
+                readings=self._readings,
+                about=About(version, config.migration, config.objective.convergence_seconds),
+            )
+        )
+        self._overseer.show(registry)
+        return registry
 
     async def _write(self, topic: str, partition: int, records: Iterable[KeyValue]) -> object:
         return await send_ordered(self._producer(), topic, partition, records)
@@ -226,6 +235,7 @@ class Worker:
             asyncio.create_task(self._upkeep.tell(), name="tell"),
             asyncio.create_task(self._upkeep.watch_ends(), name="ends"),
             asyncio.create_task(self._readings.run(), name="readings"),
+            *self._overseer.start(),
         ]
         await self.app.start()
 

@@ -2,25 +2,22 @@
 
 Gauges come from the partitions held now, so that those of a partition given away vanish. Counters
 count what this process saw: a judge's books survive restarts and moves, so only their growth since
-the partition came here is added. docs/metrics.md lists every metric. `figwatch.streams.http`
-serves them.
+the partition came here is added. `figwatch.streams.metric_families` has every metric by name, and
+`figwatch.streams.http` serves them.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
+from figwatch.streams.metric_families import family
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
 from figwatch.validators.canary import CANARY_PAIR
@@ -67,6 +64,8 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
             yield ("findings", name, kind), count
         for alarm, count in pair.alarms.items():
             yield ("alarms", name, alarm), count
+        yield ("within", name), pair.convergence.within
+        yield ("transient", name), pair.transient
         yield from _samples(("convergence", name), pair.convergence)
         for side, sketch in pair.capture.items():
             yield from _samples(("capture", name, side), sketch)
@@ -86,6 +85,15 @@ def _bucket_seconds(bucket: int) -> float:
     return 100 * math.exp(bucket * math.log(1.01)) / _US
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What stays the same while a worker runs."""
+
+    version: str
+    migration: str
+    objective_seconds: float
+
+
 class WorkerMetrics(Collector):
     """Everything that `/metrics` shows of figwatch itself."""
 
@@ -98,7 +106,9 @@ class WorkerMetrics(Collector):
         decode: DecodeAgent,
         heartbeats: Heartbeats,
         readings: Readings,
+        about: About,
     ) -> None:
+        self._about = about
         self._plan, self._books, self._summaries = plan, books, summaries
         self._decode, self._heartbeats, self._readings = decode, heartbeats, readings
 
@@ -118,41 +128,21 @@ class WorkerMetrics(Collector):
         return self._plan.side_name(Side[role.upper()])
 
     def _counters(self) -> Iterator[Metric]:
-        changes = CounterMetricFamily(
-            "figwatch_changes", "Row events applied.", labels=["pair", "side", "op"]
-        )
-        duplicates = CounterMetricFamily(
-            "figwatch_duplicates", "Row events emitted again.", labels=["pair", "side"]
-        )
-        findings = CounterMetricFamily(
-            "figwatch_findings", "Divergences found.", labels=["pair", "kind"]
-        )
-        alarms = CounterMetricFamily(
-            "figwatch_alarms", "Assumptions found broken.", labels=["pair", "alarm"]
-        )
-        for name, total in sorted(self._books.totals.items()):
-            match name:
-                case ("changes", pair, role, op):
-                    changes.add_metric([pair, self._side(role), op], total)
-                case ("duplicates", pair, role):
-                    duplicates.add_metric([pair, self._side(role)], total)
-                case ("findings", pair, kind):
-                    findings.add_metric([pair, kind], total)
-                case ("alarms", pair, alarm):
-                    alarms.add_metric([pair, alarm], total)
-        yield from (changes, duplicates, findings, alarms)
+        made: dict[str, Any] = {
+            name: family(name) for name in ("changes", "duplicates", "findings", "alarms")
+        }
+        made["within"] = family("converged_within_objective")
+        made["transient"] = family("transient")
+        for (kind, *labels), total in sorted(self._books.totals.items()):
+            if kind in made:
+                if kind in {"changes", "duplicates"}:
+                    labels[1] = self._side(labels[1])
+                made[kind].add_metric(labels, total)
+        yield from made.values()
 
     def _histograms(self) -> Iterator[Metric]:
-        convergence = HistogramMetricFamily(
-            "figwatch_convergence_seconds",
-            "Commit of a source change to commit of the target version that shows it.",
-            labels=["pair"],
-        )
-        capture = HistogramMetricFamily(
-            "figwatch_capture_seconds",
-            "Commit of a change to its arrival in Kafka.",
-            labels=["pair", "side"],
-        )
+        convergence: Any = family("convergence_seconds")
+        capture: Any = family("capture_seconds")
         for name in sorted({n[:-1] for n in self._books.totals if n[-1] == "sum"}):
             buckets, total = self._buckets(name)
             if name[0] == "convergence":
@@ -177,55 +167,86 @@ class WorkerMetrics(Collector):
         return [*bounds, ("+Inf", everything)], totals[(*name, "sum")] / _US
 
     def _gauges(self, summaries: list[Summary]) -> Iterator[Metric]:
-        keys = GaugeMetricFamily("figwatch_keys", "Keys by verdict.", labels=["pair", "verdict"])
-        watermark = GaugeMetricFamily(
-            "figwatch_watermark_timestamp_seconds",
-            "Everything committed before has been applied.",
-            labels=["pair", "side"],
-        )
-        verified = GaugeMetricFamily(
-            "figwatch_verified_through_timestamp_seconds",
-            "Instant up to which everything was judged.",
-            labels=["pair"],
-        )
-        oldest = GaugeMetricFamily(
-            "figwatch_oldest_unshown_change_seconds",
-            "Age of the oldest source change that the target has not shown.",
-            labels=["pair"],
-        )
+        made: dict[str, Any] = {name: family(name) for name in _OF_PAIRS}
+        now_us = max((summary.as_of_us for summary in summaries), default=0)
         for name in sorted({name for summary in summaries for name in summary.pairs}):
             parts = [summary.pairs[name] for summary in summaries if name in summary.pairs]
-            counts: Counter[str] = Counter()
-            for part in parts:
-                counts.update(part.keys)
-            for verdict, count in sorted(counts.items()):
-                keys.add_metric([name, verdict], count)
+            _counted(made["keys"], name, [p.keys for p in parts])
+            _counted(made["open_findings"], name, [p.open_findings for p in parts])
+            _counted(made["unknown_keys"], name, [p.unknown for p in parts])
             for role, of in (("source", _source_us), ("target", _target_us)):
-                watermark.add_metric([name, self._side(role)], min(map(of, parts)) / _US)
-            verified.add_metric([name], min(p.verified_through_us for p in parts) / _US)
+                watermark_seconds = min(map(of, parts)) / _US
+                made["watermark_timestamp_seconds"].add_metric(
+                    [name, self._side(role)], watermark_seconds
+                )
+            verified_us = min(p.verified_through_us for p in parts)
+            made["verified_through_timestamp_seconds"].add_metric([name], verified_us / _US)
             waiting = [p.oldest_unshown_us for p in parts if p.oldest_unshown_us]
-            now_us = max(summary.as_of_us for summary in summaries)
-            oldest.add_metric([name], max(0, now_us - min(waiting, default=now_us)) / _US)
-        yield from (keys, watermark, verified, oldest)
+            oldest_us = max(0, now_us - min(waiting, default=now_us))
+            made["oldest_unshown_change_seconds"].add_metric([name], oldest_us / _US)
+            made["unshown_changes"].add_metric([name], sum(p.unshown for p in parts))
+            made["fence_demoted"].add_metric([name], float(any(p.demoted for p in parts)))
+        yield from made.values()
+        yield from _streams(summaries)
         yield from _canary(summaries)
 
     def _local(self) -> Iterator[Metric]:
-        malformed = CounterMetricFamily(
-            "figwatch_malformed", "Undecodable records.", labels=["side", "reason"]
-        )
+        malformed: Any = family("malformed")
         for (side, reason), count in sorted(self._decode.malformed.items()):
             malformed.add_metric([side, reason], count)
-        heartbeat = GaugeMetricFamily(
-            "figwatch_heartbeat_timestamp_seconds", "Newest heartbeat.", labels=["side"]
-        )
+        heartbeat: Any = family("heartbeat_timestamp_seconds")
         for side, heard_us in sorted(self._heartbeats.heard_us.items()):
             heartbeat.add_metric([side], heard_us / _US)
-        failures = CounterMetricFamily(
-            "figwatch_reading_failures", "Readings of the replicator that failed.", labels=["error"]
-        )
+        failures: Any = family("reading_failures")
         for error, count in sorted(self._readings.failures.items()):
             failures.add_metric([error], count)
-        yield from (malformed, heartbeat, failures)
+        objective: Any = family("objective_seconds")
+        objective.add_metric([], self._about.objective_seconds)
+        held: Any = family("partitions_held")
+        held.add_metric([], len(list(self._summaries())))
+        info: Any = family("build_info")
+        info.add_metric([self._about.version, self._about.migration], 1)
+        yield from (malformed, heartbeat, failures, objective, held, info)
+
+
+_OF_PAIRS = (
+    "keys",
+    "open_findings",
+    "unknown_keys",
+    "watermark_timestamp_seconds",
+    "verified_through_timestamp_seconds",
+    "oldest_unshown_change_seconds",
+    "unshown_changes",
+    "fence_demoted",
+)
+
+
+def _counted(into: Any, pair: str, parts: Iterable[Mapping[str, int]]) -> None:
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part)
+    for name, count in sorted(counts.items()):
+        into.add_metric([pair, name], count)
+
+
+def _streams(summaries: list[Summary]) -> Iterator[Metric]:
+    """Every judge follows every raw partition: what the slowest of them says counts."""
+    gaps: Any = family("stream_gaps")
+    behind: Any = family("replicator_behind_records")
+    lost: dict[str, set[int]] = {}
+    backlog: dict[tuple[str, int], int] = {}
+    for stream in (s for summary in summaries for s in summary.streams):
+        where = lost.setdefault(stream.topic, set())
+        if stream.gap_reason:
+            where.add(stream.partition)
+        if stream.committed is not None and stream.end_offset is not None:
+            backlog[(stream.topic, stream.partition)] = max(0, stream.end_offset - stream.committed)
+    for topic, partitions in sorted(lost.items()):
+        gaps.add_metric([topic], len(partitions))
+    for topic in sorted({topic for topic, _ in backlog}):
+        records = sum(count for (name, _), count in backlog.items() if name == topic)
+        behind.add_metric([topic], records)
+    yield from (gaps, behind)
 
 
 def _canary(summaries: list[Summary]) -> Iterator[Metric]:
@@ -234,13 +255,9 @@ def _canary(summaries: list[Summary]) -> Iterator[Metric]:
     newest = max(pairs, key=lambda pair: pair.detected_us, default=None)
     if newest is None or not newest.detected_us:
         return
-    at = GaugeMetricFamily(
-        "figwatch_canary_timestamp_seconds", "When a planted divergence was last found."
-    )
+    at: Any = family("canary_timestamp_seconds")
     at.add_metric([], newest.detected_us / _US)
-    took = GaugeMetricFamily(
-        "figwatch_canary_seconds", "From its commit to its finding, the last planted divergence."
-    )
+    took: Any = family("canary_seconds")
     took.add_metric([], newest.detection_us / _US)
     yield from (at, took)
 

@@ -1,0 +1,80 @@
+"""Metrics that need the whole fleet's state. One worker shows them, so that sums stay right: the
+one that holds internal partition 0. What they mean: `figwatch.streams.metric_families`.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from figwatch.streams.fleet import Fleet
+from figwatch.streams.gate_watch import GateWatch
+from figwatch.streams.metric_families import family
+from figwatch.validators.gate import Answer
+
+
+class FleetMetrics(Collector):
+    """Nothing while another worker is to show them, or the state is not read yet."""
+
+    def __init__(self, fleet: Fleet, gates: GateWatch, chosen: Callable[[], bool]) -> None:
+        self._fleet, self._gates, self._chosen = fleet, gates, chosen
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing ahead of time: families come with their data."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        if not (self._chosen() and self._fleet.current):
+            return
+        yield self._partitions()
+        yield self._columns()
+        yield from self._verdicts()
+        yield from self._outside()
+
+    def _partitions(self) -> Metric:
+        view = self._fleet.view(time.time_ns() // 1000)
+        made: Any = family("partitions")
+        missing, stale = len(view.missing), len(view.stale)
+        made.add_metric(["fresh"], view.partitions - missing - stale)
+        made.add_metric(["stale"], stale)
+        made.add_metric(["missing"], missing)
+        return made  # type: ignore[no-any-return]
+
+    def _columns(self) -> Metric:
+        """Columns are the configuration's, so their number is bounded."""
+        counts = Counter(
+            (finding.pair, column)
+            for finding in self._fleet.open.values()
+            for column in finding.columns
+        )
+        made: Any = family("divergent_columns")
+        for names, count in sorted(counts.items()):
+            made.add_metric(names, count)
+        return made  # type: ignore[no-any-return]
+
+    def _verdicts(self) -> Iterator[Metric]:
+        verdicts: Any = family("gate_verdict")
+        criteria: Any = family("gate_criteria")
+        results = self._gates.results
+        for stage in sorted(set(results) | set(self._gates.troubles)):
+            result = results.get(stage)
+            counts = Counter(c.answer for c in result.criteria) if result else Counter()
+            for answer in Answer:
+                said = result is not None and result.answer is answer
+                verdicts.add_metric([stage, answer.value], float(said))
+                criteria.add_metric([stage, answer.value], counts[answer])
+        yield from (verdicts, criteria)
+
+    def _outside(self) -> Iterator[Metric]:
+        outside = self._gates.outside
+        running: Any = family("connector_running")
+        for side, runs in sorted(outside.running.items()):
+            running.add_metric([side], float(runs))
+        slots: Any = family("slot_retained_bytes")
+        for names, held_bytes in sorted(outside.slots.items()):
+            slots.add_metric(names, held_bytes)
+        yield from (running, slots)

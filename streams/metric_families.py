@@ -1,0 +1,166 @@
+"""Every metric of a worker by name: kind, labels, meaning. docs/metrics.md is made of it.
+
+`figwatch.streams.metrics` fills those that a worker knows by itself, and
+`figwatch.streams.fleet_metrics` those that the whole fleet's state is needed for. Run as a program
+(`make docs`) it prints the page.
+"""
+
+import enum
+import sys
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+
+Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
+class Origin(enum.Enum):
+    """Who shows a metric."""
+
+    WORKER = "every worker, of the partitions it holds"
+    FLEET = "one worker for all: the one that holds internal partition 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One metric. `name` has no prefix and, for a counter, no `_total`."""
+
+    name: str
+    kind: type[Family]
+    labels: tuple[str, ...]
+    meaning: str
+    origin: Origin = Origin.WORKER
+
+    @property
+    def full_name(self) -> str:
+        """As Prometheus stores it (a histogram adds `_bucket`, `_sum`, `_count`)."""
+        return f"figwatch_{self.name}" + "_total" * (self.kind is CounterMetricFamily)
+
+
+COUNTER, GAUGE, HISTOGRAM = CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+_PAIR = ("pair",)
+
+CATALOGUE: tuple[Described, ...] = (
+    Described("changes", COUNTER, ("pair", "side", "op"),
+              "row events applied (`c`, `u`, `d`, `r`, `tombstone`)"),
+    Described("duplicates", COUNTER, ("pair", "side"),
+              "row events that the connector emitted again"),
+    Described("findings", COUNTER, ("pair", "kind"), "divergences found"),
+    Described("transient", COUNTER, _PAIR,
+              "values that the source never had and that healed within the objective"),
+    Described("alarms", COUNTER, ("pair", "alarm"),
+              "assumptions behind a proof that were found broken"),
+    Described("malformed", COUNTER, ("side", "reason"),
+              "records that could not be decoded (see the dead letters)"),
+    Described("reading_failures", COUNTER, ("error",),
+              "looks at the replicator's offsets that failed"),
+    Described("converged_within_objective", COUNTER, _PAIR,
+              "source changes that the target showed within the objective; "
+              "`figwatch_convergence_seconds_count` has all that it showed"),
+    Described("convergence_seconds", HISTOGRAM, _PAIR,
+              "source commit to the target commit that shows it"),
+    Described("capture_seconds", HISTOGRAM, ("pair", "side"), "commit to arrival in Kafka"),
+    Described("keys", GAUGE, ("pair", "verdict"), "keys by verdict"),
+    Described("open_findings", GAUGE, ("pair", "kind"), "open findings"),
+    Described("unknown_keys", GAUGE, ("pair", "reason"), "unknown keys by reason"),
+    Described("watermark_timestamp_seconds", GAUGE, ("pair", "side"),
+              "everything committed before was applied; 0: not known"),
+    Described("verified_through_timestamp_seconds", GAUGE, _PAIR,
+              "instant up to which everything was judged; 0: not known"),
+    Described("oldest_unshown_change_seconds", GAUGE, _PAIR,
+              "age of the oldest source change not shown"),
+    Described("unshown_changes", GAUGE, _PAIR,
+              "source changes older than the objective that the target has not shown"),
+    Described("fence_demoted", GAUGE, _PAIR,
+              "1: the replicator's committed offsets are not believed any more"),
+    Described("stream_gaps", GAUGE, ("topic",),
+              "raw partitions with a stretch that was lost or could not be decoded"),
+    Described("replicator_behind_records", GAUGE, ("topic",),
+              "records between the replicator's committed offset and the end of the topic"),
+    Described("heartbeat_timestamp_seconds", GAUGE, ("side",), "newest heartbeat"),
+    Described("canary_timestamp_seconds", GAUGE, (),
+              "when a planted divergence was last found"),
+    Described("canary_seconds", GAUGE, (),
+              "from its commit to its finding, the last planted divergence"),
+    Described("objective_seconds", GAUGE, (), "the objective: `objective.convergence_seconds`"),
+    Described("partitions_held", GAUGE, (), "internal partitions that this worker judges"),
+    Described("build_info", GAUGE, ("version", "migration"), "always 1"),
+    Described("partitions", GAUGE, ("state",),
+              "internal partitions whose summary is `fresh`, `stale` or `missing`", Origin.FLEET),
+    Described("divergent_columns", GAUGE, ("pair", "column"),
+              "open findings in which a column differs", Origin.FLEET),
+    Described("gate_verdict", GAUGE, ("stage", "verdict"),
+              "1 for what the stage's gate says: `pass`, `fail` or `inconclusive`; "
+              "all 0: it could not be evaluated", Origin.FLEET),
+    Described("gate_criteria", GAUGE, ("stage", "verdict"),
+              "exit criteria of a stage by what they say", Origin.FLEET),
+    Described("connector_running", GAUGE, ("side",),
+              "1: the side's connector and its tasks run; absent where `connect` is not set or "
+              "does not answer", Origin.FLEET),
+    Described("slot_retained_bytes", GAUGE, ("side", "slot"),
+              "write-ahead log that a replication slot holds back; absent where `database` is "
+              "not set or does not answer", Origin.FLEET),
+)  # fmt: skip
+"""In the order of the page."""
+
+_BY_NAME = {each.name: each for each in CATALOGUE}
+
+
+def family(name: str) -> Family:
+    """An empty family for one collection.
+
+    Raises:
+        KeyError: the catalogue has no such metric.
+    """
+    described = _BY_NAME[name]
+    meaning = described.meaning[:1].upper() + described.meaning[1:].replace("`", "") + "."
+    return described.kind(f"figwatch_{name}", meaning, labels=described.labels)
+
+
+HEAD = """\
+# Metrics
+
+Served on `worker.http_host:http_port` at `/metrics`, beside `/livez` (the event loop turns) and
+`/readyz` (200 once partitions are assigned and their state is restored, 503 before and during a
+rebalance). Scrape every worker: each shows the partitions it holds; add the gauges of keys, take
+the minimum of timestamps. No label ever holds a key. This page is generated from the code by
+`make docs`; the recording rules, alerts and dashboards in `dashboards/` use nothing else of
+figwatch.
+"""
+
+TAIL = """
+Both histograms have the bounds 0.05 and 1.0. Counters count what this process saw since it
+started: what another worker counted before a partition came here is not counted again. The pair
+`figwatch_canary`, where it is enabled, differs on purpose: leave it out of sums over pairs.
+"""
+
+_TITLES = {
+    Origin.WORKER: "Of every worker",
+    Origin.FLEET: "Of the whole fleet",
+}
+_KINDS = {COUNTER: "counter", GAUGE: "gauge", HISTOGRAM: "histogram"}
+
+
+def describe() -> str:
+    """The page as Markdown."""
+    lines = [HEAD]
+    for origin in Origin:
+        lines += [f"## {_TITLES[origin]}", "", f"Shown by {origin.value}.", ""]
+        lines += ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{each.full_name}` | {_KINDS[each.kind]} | {', '.join(each.labels) or '-'} "
+            f"| {each.meaning} |"
+            for each in CATALOGUE
+            if each.origin is origin
+        ]
+        lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n" + TAIL
+
+
+if __name__ == "__main__":
+    sys.stdout.write(describe())

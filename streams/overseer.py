@@ -1,0 +1,46 @@
+"""What one worker does for all: follows the fleet's state, asks the gates, shows their metrics.
+
+Made by `figwatch.streams.app`; its parts are `fleet`, `gate_watch` and `fleet_metrics`.
+"""
+
+import asyncio
+from collections.abc import Callable, Container
+
+from prometheus_client import CollectorRegistry
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.kafka_settings import aiokafka_settings
+from figwatch.streams.fleet import Fleet
+from figwatch.streams.fleet_metrics import FleetMetrics
+from figwatch.streams.gate_watch import GateWatch
+from figwatch.streams.plan import Plan
+
+
+class Overseer:
+    """`held` are the internal partitions of this worker, as they come and go."""
+
+    def __init__(self, config: Config, plan: Plan, held: Callable[[], Container[int]]) -> None:
+        self._held = held
+        self.fleet = Fleet(
+            aiokafka_settings(config.kafka),
+            plan,
+            config.worker.internal_partitions,
+            round(config.worker.summary_fresh_seconds * 1e6),
+            self._chosen,
+        )
+        self.gates = GateWatch(config, self.fleet, self._chosen)
+
+    def _chosen(self) -> bool:
+        """Some partition is held by exactly one worker: let it be the first."""
+        return 0 in self._held()
+
+    def show(self, registry: CollectorRegistry) -> None:
+        """Add the fleet's metrics to a worker's own."""
+        registry.register(FleetMetrics(self.fleet, self.gates, self._chosen))
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Begin; the tasks never end by themselves."""
+        return [
+            asyncio.create_task(self.fleet.run(), name="fleet"),
+            asyncio.create_task(self.gates.run(), name="gates"),
+        ]

@@ -1,0 +1,164 @@
+"""The catalogue of metrics is what a worker shows, and the page is made of it."""
+
+import pathlib
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from figwatch.streams import metric_families
+from figwatch.streams.fleet_metrics import FleetMetrics
+from figwatch.streams.gate_watch import Outside
+from figwatch.streams.metrics import About, Books, WorkerMetrics
+from figwatch.validators.canary import CANARY_PAIR
+from figwatch.validators.convergence import Quantiles
+from figwatch.validators.finding import Finding
+from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.overview import overview
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+NOW_US = 1_700_000_000_000_000
+
+
+def pair(**changed):
+    sketch = Quantiles(buckets={})
+    sketch.add(40_000, 1_000_000)
+    capture = Quantiles(buckets={})
+    capture.add(20_000, 0)
+    fields = {
+        "keys": {"consistent": 5, "divergent": 1},
+        "unknown": {"gap": 2},
+        "open_findings": {"missing": 1},
+        "findings_total": {"missing": 3},
+        "convergence": sketch,
+        "unshown": 4,
+        "oldest_unshown_us": NOW_US - 7_000_000,
+        "capture": {"source": capture},
+        "changes": {"source:c": 9},
+        "duplicates": {"source": 1},
+        "source_watermark_us": NOW_US,
+        "target_watermark_us": NOW_US - 1_000_000,
+        "verified_through_us": NOW_US - 2_000_000,
+        "transient": 1,
+        "alarms": {"fence_healed_late": 1},
+        "demoted": True,
+    }
+    return PairSummary(**fields | changed)
+
+
+def summary(partition=0):
+    streams = [StreamSummary("mono.t", 0, 5, NOW_US, "gap", 2, 30, 100)]
+    pairs = {"stock": pair(), CANARY_PAIR: pair(detected_us=NOW_US, detection_us=3_000_000)}
+    return Summary(partition, NOW_US, "w", {}, 0, pairs, streams)
+
+
+def scrape(*collectors):
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    text = generate_latest(registry).decode()
+    return {f.name: f for f in text_string_to_metric_families(text)}
+
+
+def worker_metrics():
+    books = Books()
+    empty = summary()
+    empty.pairs = {}
+    books.opened(0, empty)
+
+    def summaries():
+        books.grown(0, summary())
+        return [summary()]
+
+    return WorkerMetrics(
+        SimpleNamespace(side_name=lambda side: side.name.lower()),
+        books,
+        summaries,
+        decode=SimpleNamespace(malformed={("monolith", "no_json"): 2}),
+        heartbeats=SimpleNamespace(heard_us={"monolith": NOW_US}),
+        readings=SimpleNamespace(failures={"KafkaError": 1}),
+        about=About("1.0", "inventory", 1.0),
+    )
+
+
+class FakeFleet:
+    current = True
+    open = {  # noqa: RUF012  # a stand-in
+        b"1": Finding("stock", b"k", 1, "stale", ("quantity", "price"), 1, None, "fence"),
+        b"2": Finding("stock", b"l", 1, "stale", ("quantity",), 1, None, "fence"),
+    }
+
+    def view(self, now_us):
+        return overview({0: summary()}, 2, now_us, 15_000_000)
+
+
+def fleet_metrics(*, chosen=True):
+    criteria = (Criterion("a", "", Answer.PASS, ""), Criterion("b", "", Answer.FAIL, ""))
+    gates = SimpleNamespace(
+        results={"sync": GateResult("sync", Answer.FAIL, criteria, (), 0)},
+        troubles={"reads": "no answer"},
+        outside=Outside({"monolith": True}, {("monolith", "slot"): 4096}),
+    )
+    return FleetMetrics(FakeFleet(), gates, lambda: chosen)
+
+
+def value(families, name, **labels):
+    (found,) = [
+        s.value
+        for f in families.values()
+        for s in f.samples
+        if s.name == name and labels == s.labels
+    ]
+    return found
+
+
+def test_a_worker_shows_exactly_the_metrics_of_the_catalogue_with_their_labels():
+    families = scrape(worker_metrics(), fleet_metrics())
+    wanted = {f"figwatch_{each.name}": each for each in metric_families.CATALOGUE}
+    assert set(wanted) == set(families)
+    for name, family in families.items():
+        assert family.samples, f"{name} has no samples"
+        labels = set(family.samples[0].labels) - {"le"}
+        assert set(wanted[name].labels) == labels, name
+
+
+def test_the_page_is_made_of_the_catalogue():
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    assert metric_families.describe() == page, "run `make docs`"
+    assert "`figwatch_changes_total`" in page
+
+
+def test_gauges_say_what_the_partitions_say():
+    families = scrape(worker_metrics())
+    assert 7 == value(families, "figwatch_oldest_unshown_change_seconds", pair="stock")
+    assert 4 == value(families, "figwatch_unshown_changes", pair="stock")
+    assert 1 == value(families, "figwatch_fence_demoted", pair="stock")
+    assert 1 == value(families, "figwatch_stream_gaps", topic="mono.t")
+    assert 70 == value(families, "figwatch_replicator_behind_records", topic="mono.t")
+    assert 1 == value(families, "figwatch_converged_within_objective_total", pair="stock")
+    assert 3 == value(families, "figwatch_canary_seconds")
+
+
+def test_the_fleets_gauges_say_partitions_columns_and_verdicts():
+    families = scrape(fleet_metrics())
+    now = {s.labels["state"]: s.value for s in families["figwatch_partitions"].samples}
+    assert {"fresh": 0, "stale": 1, "missing": 1} == now
+    assert 2 == value(families, "figwatch_divergent_columns", pair="stock", column="quantity")
+    assert 1 == value(families, "figwatch_gate_verdict", stage="sync", verdict="fail")
+    assert 0 == value(families, "figwatch_gate_verdict", stage="sync", verdict="pass")
+    verdicts = [
+        value(families, "figwatch_gate_verdict", stage="reads", verdict=v.value) for v in Answer
+    ]
+    assert [0, 0, 0] == verdicts, "a gate that could not be evaluated says nothing"
+    assert 1 == value(families, "figwatch_gate_criteria", stage="sync", verdict="fail")
+
+
+def test_a_worker_that_does_not_speak_for_all_shows_nothing_of_the_fleet():
+    assert {} == scrape(fleet_metrics(chosen=False))
+
+
+def test_a_name_that_the_catalogue_does_not_have_is_a_programming_error():
+    with pytest.raises(KeyError):
+        metric_families.family("nothing")
