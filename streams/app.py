@@ -21,6 +21,7 @@ from figwatch.connectors.config import Config
 from figwatch.streams.cluster import Cluster
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
 from figwatch.streams.faust_app import new_app
+from figwatch.streams.gates import Gates
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.http import Endpoint
 from figwatch.streams.judge_agent import Desk, Judge, JudgeAgent
@@ -102,7 +103,11 @@ class Worker:
         self._agent("judge", [plan.changes], self._judges.run)
         self._overseer = Overseer(config, plan, lambda: self._judges.seats)
         self.endpoint = Endpoint(
-            settings.http_host, settings.http_port, self._registry(), lambda: self.ready
+            settings.http_host,
+            settings.http_port,
+            self._registry(),
+            lambda: self.ready,
+            Gates(config),
         )
         self._upkeep = Upkeep(
             app,

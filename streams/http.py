@@ -1,4 +1,4 @@
-"""`/metrics`, `/livez` and `/readyz` of a worker, on the worker's own event loop.
+"""`/metrics`, `/livez`, `/readyz` and `/gate/STAGE` of a worker, on its own event loop.
 
 So an answer from `/livez` says that the loop turns. Loopback by default.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from figwatch.streams.gates import Gates
 from figwatch.validators.errors import FigwatchError
 
 
@@ -15,10 +16,15 @@ class Endpoint:
     """Serves until stopped. `ready` says whether partitions are assigned and state is restored."""
 
     def __init__(
-        self, host: str, port: int, registry: CollectorRegistry, ready: Callable[[], bool]
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        ready: Callable[[], bool],
+        gates: Gates,
     ) -> None:
         self._host, self.port = host, port
-        self._registry, self._ready = registry, ready
+        self._registry, self._ready, self._gates = registry, ready, gates
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -31,6 +37,7 @@ class Endpoint:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
+        self._gates.add_to(app)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self.port)
@@ -47,6 +54,7 @@ class Endpoint:
 
     async def stop(self) -> None:
         """Stop listening."""
+        self._gates.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
