@@ -33,7 +33,7 @@ class Looks:
 
     def __init__(self, config: Config, seconds_max: float = LOOK_SECONDS_MAX) -> None:
         self._config, self._seconds_max = config, seconds_max
-        self._child: "SpawnProcess | None" = None
+        self._child: SpawnProcess | None = None
         self._pipe: Connection | None = None
         self._guard = threading.Lock()
         self._closed = False
