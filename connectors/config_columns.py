@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from figwatch.connectors.config_base import Section
 from figwatch.validators.canonical_kinds import SCALE_MAX, Kind, kind_of
 from figwatch.validators.canonical_numbers import BadValueError
-from figwatch.validators.canonical_values import ENCODINGS, Encoding
+from figwatch.validators.canonical_wire import ENCODINGS, Encoding
 from figwatch.validators.errors import ConfigurationError, Problem
 from figwatch.validators.mapping import (
     ColumnRule,

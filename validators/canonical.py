@@ -15,8 +15,8 @@ import msgspec
 import xxhash
 
 from figwatch.validators import canonical_times as times
+from figwatch.validators.canonical_atoms import Atom
 from figwatch.validators.canonical_kinds import NATURAL, TIMES, Base, Kind
-from figwatch.validators.canonical_values import Atom
 
 LONG_BYTES_MIN = 32
 """A canonical encoding from this length on is hashed on its own (PostgreSQL moves no value of

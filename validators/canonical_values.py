@@ -1,91 +1,23 @@
-"""From a value as it arrives to its logical value, and from there to its atom.
+"""From a value as it arrives to its logical value.
 
 `reader(kind, wire)` knows how the value is written (`Wire`: from the schema in the record or the
-configuration), `finisher(kind)` how it compares. Between the two stand the transforms of
-`mapping_transforms`. Rows and fingerprints: `canonical`.
+configuration). Behind it stand the transforms of `mapping_transforms` and then the finisher of
+`canonical_atoms`.
 """
 
-import dataclasses
-import enum
 import functools
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from figwatch.validators import canonical_numbers as numbers
 from figwatch.validators import canonical_times as times
-from figwatch.validators.canonical_kinds import NATURAL, NUMBERS, Base, Kind
+from figwatch.validators.canonical_json import json_text, parse_json
+from figwatch.validators.canonical_kinds import NATURAL, Base, Kind
 from figwatch.validators.canonical_numbers import BadValueError
+from figwatch.validators.canonical_wire import DIGITS, PLAIN, Encoding, Wire
 
-JSON_DEPTH_MAX = 200
-JSON_TEXT_MAX = 64 * 1024 * 1024
-
-Atom = Any
-"""None, int, str, bytes, or a list or tuple of atoms; equal values have equal atoms."""
 Reader = Callable[[Any], Any]
-
-
-class Encoding(enum.StrEnum):
-    """How a value is written, where its type alone does not say it."""
-
-    BASE64 = "base64"
-    HEX = "hex"
-    STRING = "string"
-    NUMBER = "number"
-    MS = "ms"
-    US = "us"
-    NS = "ns"
-    ISO = "iso"
-    DAYS = "days"
-
-
-ENCODINGS = {word.value: word for word in Encoding}
-DIGITS = {Encoding.MS: 3, Encoding.US: 6, Encoding.NS: 9}
-_TIME_ENCODINGS = frozenset({Encoding.MS, Encoding.US, Encoding.NS, Encoding.ISO})
-ALLOWED: dict[Base, frozenset[Encoding]] = {
-    Base.DECIMAL: frozenset({Encoding.BASE64, Encoding.STRING, Encoding.NUMBER}),
-    Base.BYTES: frozenset({Encoding.BASE64, Encoding.HEX, Encoding.STRING}),
-    Base.BITS: frozenset({Encoding.BASE64, Encoding.STRING, Encoding.NUMBER}),
-    Base.DATE: frozenset({Encoding.DAYS, *_TIME_ENCODINGS}),
-    Base.TIMESTAMP: frozenset({Encoding.DAYS, *_TIME_ENCODINGS}),
-    Base.TIMESTAMPTZ: frozenset({Encoding.DAYS, *_TIME_ENCODINGS}),
-    Base.TIME: _TIME_ENCODINGS,
-    Base.TIMETZ: _TIME_ENCODINGS,
-    Base.INTERVAL: _TIME_ENCODINGS,
-    **dict.fromkeys(
-        (Base.INT, Base.UINT64, Base.FLOAT32, Base.FLOAT64, Base.BOOL),
-        frozenset({Encoding.STRING, Encoding.NUMBER}),
-    ),
-    Base.UUID: frozenset({Encoding.STRING, Encoding.BASE64, Encoding.HEX}),
-    Base.TEXT: frozenset({Encoding.STRING, Encoding.BASE64, Encoding.HEX}),
-}
-"""Encodings that make sense for a kind; those not named take none."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wire:
-    """How a field is written. `kind` is what its schema says it is; a Wire without one is a hint
-    for records that carry no schema.
-
-    `nullable_default` is set where the field may be null and has a default, which Connect's
-    converters write in place of null (`replace.null.with.default`); `text` where the schema says
-    that it is a string.
-    """
-
-    kind: Kind | None = None
-    encoding: Encoding | None = None
-    scale: int | None = None
-    item: "Wire | None" = None
-    text: bool = False
-    silent_null: bool = False
-    nullable_default: bool = False
-    default: Any = None
-
-
-PLAIN = Wire()
 
 
 def reader(kind: Kind, wire: Wire = PLAIN) -> Reader:
@@ -96,12 +28,6 @@ def reader(kind: Kind, wire: Wire = PLAIN) -> Reader:
     """
     make = _READERS.get(kind.base)
     return _natural if make is None else make(kind, wire)
-
-
-def finisher(kind: Kind) -> Callable[[Any], Atom]:
-    """What turns a logical value (None included) into its atom."""
-    make = _FINISHERS.get(kind.base)
-    return _natural_atom if make is None else make(kind)
 
 
 # -- numbers
@@ -249,79 +175,6 @@ def _uuid_reader(_kind: Kind, wire: Wire) -> Reader:
 # -- JSON and arrays
 
 
-def parse_json(text: str | bytes) -> Any:
-    """JSON with exact numbers; of duplicate keys the last counts, as in PostgreSQL's jsonb.
-
-    Raises:
-        BadValueError: no JSON, or nested too deeply.
-    """
-    if len(text) > JSON_TEXT_MAX:
-        raise BadValueError("a JSON document is too large")
-    try:
-        return JSON.decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
-        return _parse_long_numbers(text)
-    except RecursionError:
-        raise BadValueError("a JSON document is nested too deeply") from None
-
-
-def _parse_long_numbers(text: str | bytes) -> Any:
-    """Msgspec refuses integers beyond Python's 4300 digits; Decimal reads them."""
-    try:
-        return json.loads(text, parse_float=Decimal, parse_int=_exact, parse_constant=Decimal)
-    except RecursionError:
-        raise BadValueError("a JSON document is nested too deeply") from None
-    except (ValueError, ArithmeticError):
-        raise BadValueError("no JSON document") from None
-
-
-def _exact(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) < 20 else Decimal(digits)  # noqa: PLR2004
-
-
-JSON = msgspec.json.Decoder(float_hook=Decimal)
-
-
-def json_text(value: Any) -> str:
-    """One text for all JSON documents that mean the same."""
-    parts: list[str] = []
-    _write(value, parts, 0)
-    return "".join(parts)
-
-
-def _write(value: Any, parts: list[str], depth: int) -> None:
-    if depth > JSON_DEPTH_MAX:
-        raise BadValueError(f"a JSON document is nested deeper than {JSON_DEPTH_MAX}")
-    if isinstance(value, dict):
-        _write_object(value, parts, depth)
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            parts.append("," if index else "[")
-            _write(item, parts, depth + 1)
-        parts.append("]" if value else "[]")
-    elif value is None or isinstance(value, bool | str):
-        parts.append(json.dumps(value, ensure_ascii=False))
-    elif isinstance(value, bytes):
-        parts.append(json.dumps(value.hex()))
-    else:
-        parts.append(_number_text(value))
-
-
-def _write_object(value: dict[Any, Any], parts: list[str], depth: int) -> None:
-    names = sorted(value, key=str)
-    for index, name in enumerate(names):
-        parts.append(("," if index else "{") + json.dumps(str(name), ensure_ascii=False) + ":")
-        _write(value[name], parts, depth + 1)
-    parts.append("}" if names else "{}")
-
-
-def _number_text(value: Any) -> str:
-    atom = numbers.number_atom(numbers.number_of(value))
-    if isinstance(atom, bytes):
-        return atom.decode()
-    return f"{atom[0]}e-{atom[1]}" if isinstance(atom, tuple) else str(atom)
-
-
 def _json_reader(_kind: Kind, _wire: Wire) -> Reader:
     def read(value: Any) -> Any:
         if value.__class__ is str or value.__class__ is bytes:
@@ -375,76 +228,6 @@ def _time_reader(kind: Kind, wire: Wire) -> Reader:
     return lambda value: read(value, unit)
 
 
-# -- atoms
-
-
-def _natural_atom(value: Any) -> Atom:
-    if value is None or value.__class__ is str or value.__class__ is bytes:
-        return value
-    if isinstance(value, dict | list | tuple):
-        return "j" + json_text(value)
-    return numbers.number_atom(numbers.number_of(value))
-
-
-def _number_finisher(_kind: Kind) -> Callable[[Any], Atom]:
-    return lambda value: None if value is None else numbers.number_atom(value)
-
-
-def _char_finisher(_kind: Kind) -> Callable[[Any], Atom]:
-    return lambda value: None if value is None else value.rstrip(" ")
-
-
-def _same_finisher(_kind: Kind) -> Callable[[Any], Atom]:
-    return lambda value: value
-
-
-def _json_finisher(_kind: Kind) -> Callable[[Any], Atom]:
-    return lambda value: None if value is None else json_text(value)
-
-
-def _date_finisher(_kind: Kind) -> Callable[[Any], Atom]:
-    def finish(value: Any) -> Atom:
-        return times.stamp_atom(value) if value.__class__ is float else value
-
-    return finish
-
-
-def _stamp_finisher(kind: Kind) -> Callable[[Any], Atom]:
-    digits = kind.digits
-    return lambda value: None if value is None else times.stamp_atom(times.cut(value, digits))
-
-
-def _clock_finisher(kind: Kind) -> Callable[[Any], Atom]:
-    wraps = kind.base is Base.TIMETZ or kind.lossy
-
-    def finish(value: Any) -> Atom:
-        if value is None:
-            return None
-        return times.stamp_atom(times.cut(value % times.DAY_NS if wraps else value, kind.digits))
-
-    return finish
-
-
-def _interval_finisher(kind: Kind) -> Callable[[Any], Atom]:
-    def finish(value: Any) -> Atom:
-        if value is None:
-            return None
-        if value.__class__ is int or kind.lossy:
-            length = times.interval_length(value)
-            return times.stamp_atom(times.cut(length, kind.digits))
-        months, days, nanos = value
-        if not months and not days:  # the same in either writing
-            return times.stamp_atom(times.cut(nanos, kind.digits))
-        return [months, days, times.stamp_atom(times.cut(nanos, kind.digits))]
-
-    return finish
-
-
-def _array_finisher(kind: Kind) -> Callable[[Any], Atom]:
-    item = finisher(kind.item or NATURAL)
-    return lambda value: None if value is None else [item(element) for element in value]
-
-
 _READERS: dict[Base, Callable[[Kind, Wire], Reader]] = {
     Base.BOOL: _bool_reader,
     Base.INT: _whole_reader,
@@ -463,21 +246,4 @@ _READERS: dict[Base, Callable[[Kind, Wire], Reader]] = {
         (Base.DATE, Base.TIME, Base.TIMETZ, Base.TIMESTAMP, Base.TIMESTAMPTZ, Base.INTERVAL),
         _time_reader,
     ),
-}
-_FINISHERS: dict[Base, Callable[[Kind], Callable[[Any], Atom]]] = {
-    **dict.fromkeys(NUMBERS, _number_finisher),
-    Base.BOOL: _same_finisher,
-    Base.BITS: _number_finisher,
-    Base.TEXT: _same_finisher,
-    Base.BYTES: _same_finisher,
-    Base.UUID: _same_finisher,
-    Base.CHAR: _char_finisher,
-    Base.JSON: _json_finisher,
-    Base.DATE: _date_finisher,
-    Base.TIME: _clock_finisher,
-    Base.TIMETZ: _clock_finisher,
-    Base.TIMESTAMP: _stamp_finisher,
-    Base.TIMESTAMPTZ: _stamp_finisher,
-    Base.INTERVAL: _interval_finisher,
-    Base.ARRAY: _array_finisher,
 }

@@ -8,7 +8,7 @@ each transform its function, `mapping_agreement` settles what kind both sides ar
 import dataclasses
 
 from figwatch.validators.canonical_kinds import TIMES, Base, Kind
-from figwatch.validators.canonical_values import ALLOWED, Encoding
+from figwatch.validators.canonical_wire import ALLOWED, Encoding
 from figwatch.validators.change import Side
 
 Literal = str | int | float | bool | None

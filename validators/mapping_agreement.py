@@ -10,7 +10,7 @@ import dataclasses
 import enum
 
 from figwatch.validators.canonical_kinds import NATURAL, TIMES, Base, Kind, join
-from figwatch.validators.canonical_values import DIGITS, Encoding, Wire
+from figwatch.validators.canonical_wire import DIGITS, Encoding, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import ColumnRule
 

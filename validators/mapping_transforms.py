@@ -14,8 +14,10 @@ from typing import Any
 
 from figwatch.validators import canonical_numbers as numbers
 from figwatch.validators import canonical_times as times
+from figwatch.validators.canonical_json import parse_json
 from figwatch.validators.canonical_kinds import Base, Kind
-from figwatch.validators.canonical_values import Encoding, Wire, parse_json, reader
+from figwatch.validators.canonical_values import reader
+from figwatch.validators.canonical_wire import Encoding, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import ColumnRule, Literal
 

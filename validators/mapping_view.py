@@ -13,11 +13,11 @@ from figwatch.validators import canonical
 from figwatch.validators.canonical import MissingColumnError, Placeholder, UnknownValueError
 from figwatch.validators.canonical_kinds import Base
 from figwatch.validators.canonical_numbers import BadValueError
-from figwatch.validators.canonical_values import Wire
+from figwatch.validators.canonical_wire import Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import Transforms
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import column_atom, wire_of, written_as
+from figwatch.validators.mapping_atoms import column_atom, wire_of, written_as
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_read
 from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
-from figwatch.validators.canonical_values import parse_json
+from figwatch.validators.canonical_json import parse_json
 
 SCHEMAS_MAX = 10_000
 CONFLUENT_BYTES = 5

@@ -16,7 +16,7 @@ from figwatch.connectors.debezium.schema import (
     semantic,
 )
 from figwatch.validators.canonical_kinds import Base, Kind
-from figwatch.validators.canonical_values import Encoding, Wire
+from figwatch.validators.canonical_wire import Encoding, Wire
 
 _PRIMITIVE = {
     "boolean": Base.BOOL,

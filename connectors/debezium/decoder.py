@@ -20,8 +20,8 @@ from figwatch.connectors.debezium.shapes import Ignored
 from figwatch.connectors.registry import Registry
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical_atoms import finisher
 from figwatch.validators.canonical_kinds import Kind, kind_of
-from figwatch.validators.canonical_values import finisher
 from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
 from figwatch.validators.mapping import ColumnRule, PairRule
 from figwatch.validators.mapping_agreement import Agreement, Notice

@@ -23,7 +23,7 @@ from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
 from figwatch.connectors.debezium.schema import BadSchemaError
 from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_values import Wire
+from figwatch.validators.canonical_wire import Wire
 
 _BRACE = ord("{")
 SCHEMAS_MAX = 256

@@ -15,16 +15,18 @@ import msgspec
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical_atoms import finisher
 from figwatch.validators.canonical_kinds import NATURAL, Kind
 from figwatch.validators.canonical_numbers import BadValueError
-from figwatch.validators.canonical_values import PLAIN, Wire, finisher, reader
+from figwatch.validators.canonical_values import reader
+from figwatch.validators.canonical_wire import PLAIN, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import Literal, PairRule
 from figwatch.validators.mapping_agreement import Agreement
+from figwatch.validators.mapping_atoms import atom_reader
 from figwatch.validators.mapping_compile import (
     KeyFunction,
     RowFunction,
-    atom_reader,
     compile_key,
     compile_row,
 )

@@ -31,7 +31,8 @@ from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
 from figwatch.connectors.debezium.source import FIELDS, Source
 from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_values import Wire, json_text
+from figwatch.validators.canonical_json import json_text
+from figwatch.validators.canonical_wire import Wire
 from figwatch.validators.change import Op
 
 _UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}

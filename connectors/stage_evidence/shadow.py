@@ -23,7 +23,7 @@ from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.mapping import ColumnRule
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import column_atom
+from figwatch.validators.mapping_atoms import column_atom
 from figwatch.validators.stages.facts import Origin, Share
 
 NOT_FOUND = 404

@@ -15,11 +15,11 @@ from figwatch.connectors.sweep.statements import KeyText, Statements
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_kinds import TIMES, Base
-from figwatch.validators.canonical_values import Encoding, Wire
+from figwatch.validators.canonical_wire import Encoding, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import PairRule
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import column_atom
+from figwatch.validators.mapping_atoms import column_atom
 from figwatch.validators.sweep_facts import ColumnFacts, Family, TableFacts
 from figwatch.validators.sweep_plan import SweepPlan
 
