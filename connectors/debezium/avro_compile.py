@@ -9,9 +9,9 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from figwatch.connectors.debezium.avro_blocks import Reader, bad, list_reader, map_reader
+
 ITEM_DEPTH_MAX = 32
-Reader = Callable[[bytes, int], tuple[Any, int]]
-"""(data, start) → (value, end)."""
 
 
 class Make(NamedTuple):
@@ -26,10 +26,6 @@ class Make(NamedTuple):
 
 Keep = Make | None
 """What is built of a value: None is all of it."""
-
-
-class BadAvroError(ValueError):
-    """The bytes do not fit the schema."""
 
 
 def compile_reader(schema: Any, keep: Keep = None, known: Sequence[Any] = ()) -> Reader:
@@ -68,7 +64,7 @@ class _Place(NamedTuple):
 class _Compiler:
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {
-            "bad": _bad,
+            "bad": bad,
             "double": struct.Struct("<d").unpack_from,
             "single": struct.Struct("<f").unpack_from,
         }
@@ -183,7 +179,7 @@ class _Compiler:
         mapped = schema["type"] == "map"
         item = self._define(schema["values" if mapped else "items"], None, place.inner())
         helper = self._name("b")
-        make = _map_reader if mapped else _list_reader
+        make = map_reader if mapped else list_reader
         self.scope[helper] = make(self.scope[item])
         return [f"{place.pad}{out or '_'}, p = {helper}(d, p)"]
 
@@ -214,10 +210,6 @@ def _full_name(schema: Any, space: str) -> tuple[str, str]:
         return name, name.rpartition(".")[0]
     space = schema.get("namespace", space) or ""
     return (f"{space}.{name}" if space else name), space
-
-
-def _bad() -> None:
-    raise BadAvroError("the bytes do not fit their Avro schema")
 
 
 def _long(keep: bool) -> list[str]:
@@ -261,58 +253,3 @@ _SCALARS: dict[str, Callable[[bool], list[str]]] = {
     "bytes": _sized(""),
     "string": _sized(".decode()"),
 }
-
-
-def read_long(data: bytes, start: int) -> tuple[int, int]:
-    """A zigzag variable-length integer."""
-    value = shift = 0
-    while True:
-        byte = data[start]
-        start += 1
-        value |= (byte & 127) << shift
-        if byte < 128:  # noqa: PLR2004
-            return (value >> 1) ^ -(value & 1), start
-        shift += 7
-        if shift > 63:  # noqa: PLR2004
-            _bad()
-
-
-def _count(data: bytes, start: int) -> tuple[int, int]:
-    count, start = read_long(data, start)
-    if count < 0:
-        count = -count
-        _, start = read_long(data, start)
-    if count > len(data):  # an item of no bytes would make a small record a huge list
-        _bad()
-    return count, start
-
-
-def _list_reader(item: Reader) -> Reader:
-    def read(data: bytes, start: int) -> tuple[list[Any], int]:
-        found: list[Any] = []
-        while True:
-            count, start = _count(data, start)
-            if not count or len(found) > len(data):
-                return found, start
-            for _ in range(count):
-                value, start = item(data, start)
-                found.append(value)
-
-    return read
-
-
-def _map_reader(item: Reader) -> Reader:
-    def read(data: bytes, start: int) -> tuple[dict[str, Any], int]:
-        found: dict[str, Any] = {}
-        while True:
-            count, start = _count(data, start)
-            if not count:
-                return found, start
-            for _ in range(count):
-                size, start = read_long(data, start)
-                if size < 0:
-                    _bad()
-                name = data[start : start + size].decode()
-                found[name], start = item(data, start + size)
-
-    return read
