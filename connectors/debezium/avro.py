@@ -9,8 +9,7 @@ import enum
 import struct
 from typing import Any, Protocol
 
-from figwatch.connectors.debezium.avro_blocks import Reader
-from figwatch.connectors.debezium.avro_compile import Make, compile_reader
+from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
 from figwatch.connectors.debezium.malformed import MalformedError, Reason

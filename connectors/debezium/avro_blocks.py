@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import Any
 
-Reader = Callable[[bytes, int], tuple[Any, int]]
+Item = Callable[[bytes, int], tuple[Any, int]]
 """(data, start) → (value, end)."""
 
 
@@ -47,7 +47,7 @@ def _count(data: bytes, start: int) -> tuple[int, int]:
     return count, start
 
 
-def list_reader(item: Reader) -> Reader:
+def list_reader(item: Item) -> Item:
     """The reader of an array of items."""
 
     def read(data: bytes, start: int) -> tuple[list[Any], int]:
@@ -63,7 +63,7 @@ def list_reader(item: Reader) -> Reader:
     return read
 
 
-def map_reader(item: Reader) -> Reader:
+def map_reader(item: Item) -> Item:
     """The reader of a map of items."""
 
     def read(data: bytes, start: int) -> tuple[dict[str, Any], int]:

@@ -9,9 +9,11 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from figwatch.connectors.debezium.avro_blocks import Reader, bad, list_reader, map_reader
+from figwatch.connectors.debezium.avro_blocks import Item, bad, list_reader, map_reader
 
 ITEM_DEPTH_MAX = 32
+Reader = Item
+"""(data, start) → (value, end)."""
 
 
 class Make(NamedTuple):

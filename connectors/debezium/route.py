@@ -20,8 +20,7 @@ from figwatch.connectors.debezium.avro import (
     Role,
     direct_reader,
 )
-from figwatch.connectors.debezium.avro_blocks import Reader
-from figwatch.connectors.debezium.avro_compile import Make
+from figwatch.connectors.debezium.avro_compile import Make, Reader
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
