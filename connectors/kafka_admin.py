@@ -27,6 +27,16 @@ Answer = TypeVar("Answer")
 ATTEMPTS = 8
 """How often a question is asked while the cluster is settling (a topic just made, a new leader)."""
 PAUSE_SECONDS = 0.25
+SETTLING = frozenset(
+    (
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    )
+)
+"""Answers that another moment changes. (librdkafka's `retriable()` speaks of its producer only.)"""
 Where = tuple[str, int]
 """Topic and partition."""
 
@@ -137,8 +147,7 @@ class KafkaAdmin:
             try:
                 return ask()
             except FigwatchError as error:
-                cause = error.__cause__
-                if not (isinstance(cause, KafkaException) and cause.args[0].retriable()):
+                if not is_settling(error):
                     raise
                 time.sleep(PAUSE_SECONDS)
         return ask()
@@ -161,6 +170,12 @@ class KafkaAdmin:
             raise refused(self.kafka, error.args[0]) from error
         except TimeoutError as error:
             raise unreachable(self.kafka, self._seen) from error
+
+
+def is_settling(error: FigwatchError) -> bool:
+    """Whether the cluster has only not settled yet, so that the question is worth asking again."""
+    cause = error.__cause__
+    return isinstance(cause, KafkaException) and cause.args[0].code() in SETTLING
 
 
 def unreachable(kafka: KafkaConfig, seen: "list[KafkaError]") -> FigwatchError:
