@@ -75,8 +75,8 @@ class SyncGateConfig(Section):
     may pass."""
 
     sweep_required: bool = False
-    """Whether a clean sweep of both tables is demanded. `figwatch sweep` does not exist in this
-    version: with `true` the gate cannot pass."""
+    """Whether a clean sweep of every pair's tables is demanded (`figwatch sweep`, or the sweeps of
+    `figwatch run`: `sweep.every_minutes`)."""
 
     sweep_age_max_hours: float = Field(default=24.0, gt=0)
     """How old the last clean sweep may be, where one is demanded."""

@@ -3,12 +3,22 @@
 Part of `figwatch.connectors.config`; used by `figwatch.connectors.sweep`.
 """
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from figwatch.connectors.config_base import Section
 from figwatch.connectors.secret import Secret
+
+
+def _window(text: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("must be a time of day like 22:00-05:30")
+    return text
+
+
+Window = Annotated[str, AfterValidator(_window)]
 
 
 class SweepConfig(Section):
@@ -17,6 +27,23 @@ class SweepConfig(Section):
     way: Literal["auto", "merge", "lookup"] = "auto"
     """How differing rows are found: `auto` lets the planner choose (see `--explain`), `merge`
     reads all rows, `lookup` looks each row's counterpart up."""
+
+    every_minutes: float | None = Field(default=None, ge=0.01)
+    """How often `figwatch run` compares all rows of each pair: one worker of the fleet does, range
+    by range, those first that the streams saw change most. It never does when left out."""
+
+    window: Window | None = None
+    """Time of day (UTC) in which `figwatch run` may sweep: `22:00-05:30`. Any when left out."""
+
+    rows_per_second_max: float | None = Field(default=None, gt=0)
+    """Most rows a second that are read of either side, by waiting between ranges."""
+
+    ranges: int = Field(default=64, ge=1, le=10_000)
+    """Ranges of keys whose age and dirtiness `figwatch run` keeps, for each pair."""
+
+    verdict_seconds: float = Field(default=180.0, gt=0, le=86_400)
+    """How long the judges of `figwatch run` may take to settle a difference; longer than
+    `objective.give_up_seconds` where there is no fence. Then the sweep is incomplete."""
 
     replicas: dict[str, Secret] = Field(default={}, max_length=2)
     """Data source name of a read replica, by side: rows are read there instead."""

@@ -79,6 +79,7 @@ class Worker:
             changes=plan.changes,
             findings=plan.findings,
             summaries=plan.summaries,
+            sweeps=plan.sweeps,
             partitions=settings.internal_partitions,
             write=self._write,
             write_state=self._write_state,

@@ -32,6 +32,7 @@ class FleetMetrics(Collector):
             return
         yield self._partitions()
         yield self._columns()
+        yield from self._sweeps()
         yield from self._verdicts()
         yield from self._outside()
 
@@ -55,6 +56,17 @@ class FleetMetrics(Collector):
         for names, count in sorted(counts.items()):
             made.add_metric(names, count)
         return made  # type: ignore[no-any-return]
+
+    def _sweeps(self) -> Iterator[Metric]:
+        merged = self._fleet.view(time.time_ns() // 1000).merged
+        ranges: Any = family("sweep_ranges")
+        differences: Any = family("sweep_differences")
+        for name, pair in sorted(merged.pairs.items() if merged is not None else ()):
+            if pair.sweep is not None:
+                ranges.add_metric([name, "clean"], pair.sweep.ranges_clean)
+                ranges.add_metric([name, "open"], pair.sweep.ranges - pair.sweep.ranges_clean)
+                differences.add_metric([name], pair.sweep.differences)
+        yield from (ranges, differences)
 
     def _verdicts(self) -> Iterator[Metric]:
         verdicts: Any = family("gate_verdict")

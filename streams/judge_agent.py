@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from figwatch.streams import outbox
 from figwatch.streams.sender import KeyValue
 from figwatch.streams.stretch import partition_of
-from figwatch.validators.change import Moved, Reading, Record, decode_record, encode
+from figwatch.validators.change import Moved, Reading, Record, SweepAnswer, decode_record, encode
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
 
@@ -35,6 +35,7 @@ class Judge(Protocol):
     def evaluate(self, now_us: int) -> None: ...
     def take_findings(self) -> list[Finding]: ...
     def take_moved(self) -> list[Moved]: ...
+    def take_answers(self) -> list[SweepAnswer]: ...
     def take_dirty(self) -> Iterable[tuple[bytes, bytes | None]]: ...
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None: ...
     def summary(self, now_us: int, worker: str = "") -> Summary: ...
@@ -54,6 +55,7 @@ class Desk:
     changes: str
     findings: str
     summaries: str
+    sweeps: str
     partitions: int
     write: Write
     write_state: WriteState
@@ -157,6 +159,9 @@ class Seat:
         if changed:
             await desk.write_state(self.partition, changed)
         await self._publish(findings)
+        answers: list[KeyValue] = [(None, encode(a)) for a in self.judge.take_answers()]
+        if answers:
+            await desk.write(desk.sweeps, 0, answers)
 
     async def _forward(self, moved: list[Moved]) -> None:
         """Long values of moved rows go to the partition of their new key."""

@@ -186,6 +186,8 @@ class WorkerMetrics(Collector):
             made["oldest_unshown_change_seconds"].add_metric([name], oldest_us / _US)
             made["unshown_changes"].add_metric([name], sum(p.unshown for p in parts))
             made["fence_demoted"].add_metric([name], float(any(p.demoted for p in parts)))
+            clean_us = max(p.sweep.clean_us if p.sweep is not None else 0 for p in parts)
+            made["sweep_timestamp_seconds"].add_metric([name], clean_us / _US)
         yield from made.values()
         yield from _streams(summaries)
         yield from _canary(summaries)
@@ -218,6 +220,7 @@ _OF_PAIRS = (
     "oldest_unshown_change_seconds",
     "unshown_changes",
     "fence_demoted",
+    "sweep_timestamp_seconds",
 )
 
 

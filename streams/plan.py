@@ -58,6 +58,11 @@ class Plan:
         return f"{self.app}-dead-letters"
 
     @property
+    def sweeps(self) -> str:
+        """Internal topic of the judges' answers to a sweep."""
+        return f"{self.app}-sweeps"
+
+    @property
     def changelog(self) -> str:
         """Internal topic of the judges' state."""
         return f"{self.app}-join-changelog"

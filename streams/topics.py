@@ -34,6 +34,7 @@ def internal_topics(plan: Plan, config: Config) -> tuple[InternalTopic, ...]:
         InternalTopic(plan.findings, count, compacted),
         InternalTopic(plan.summaries, count, compacted),
         InternalTopic(plan.dead_letters, 1, expires),
+        InternalTopic(plan.sweeps, 1, expires),
     )
 
 

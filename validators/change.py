@@ -236,15 +236,59 @@ class Suspect(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
     target_sketch: bytes
     still_us: int
     read_us: int
+    sweep: str = ""
+    """The sweep that wants to hear how it was settled (empty: none does)."""
+
+
+class SweepEnd(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
+    """Where the sweep of a pair stands: told to every internal partition, once before its first
+    look (`ended_us` 0: whatever stands before this in the partition was committed before that
+    look) and then behind its suspects.
+
+    `whole`: every row of both tables was looked at between `began_us` and `ended_us` (figwatch's
+    clock), and every key that is not among `doubted` was equal in both. `clean_us`: each row has
+    been looked at since then and was equal (0: that cannot be said).
+    """
+
+    pair: str
+    sweep: str
+    began_us: int
+    ended_us: int
+    whole: bool
+    differences: int
+    source_rows: int
+    target_rows: int
+    clean_us: int
+    ranges: int = 1
+    ranges_clean: int = 0
+    doubted: tuple[bytes, ...] = ()
+    """Keys of this partition that were not shown to be equal."""
+
+
+class SweepAnswer(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
+    """How a judge settled a suspect; travels in `<app>-sweeps`, back to the sweep.
+
+    `settlement` is the name of a `sweep_settlement.Settlement`; `verdict` of the key's verdict,
+    `kind` of its finding's kind (empty: none).
+    """
+
+    sweep: str
+    pair: str
+    key: bytes
+    settlement: str
+    verdict: str
+    kind: str
 
 
 Record: TypeAlias = (
-    Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology | Suspect
+    Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology | Suspect | SweepEnd
 )
 """What travels in `<app>-changes`."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)
+_ANSWER_DECODER = msgspec.msgpack.Decoder(SweepAnswer)
 
 encode = _ENCODER.encode
 decode_record = _DECODER.decode
+decode_answer = _ANSWER_DECODER.decode

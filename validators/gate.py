@@ -47,6 +47,7 @@ class SyncCriteria:
     verified_age_max_us: int = 60_000_000
     overdue_share_max: float = 0.0
     sweep_required: bool = False
+    sweep_age_max_us: int = 86_400_000_000
     canary: CanaryLimits | None = None
     """Demand that planted divergences are found."""
 
@@ -94,11 +95,13 @@ def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
                 results.append(_nothing_compared(name))
             else:
                 results += [rule(name, pair, criteria, view.now_us) for rule in PAIR_RULES]
+                if criteria.sweep_required:
+                    results.append(_swept(name, pair, criteria, view.now_us))
     not_checked: tuple[str, ...] = ()
-    if criteria.sweep_required:
-        results.append(_sweep_missing())
-    else:
-        not_checked = ("sweep: the tables themselves were not compared (this version has none)",)
+    if not criteria.sweep_required:
+        not_checked = (
+            "sweep: whether the tables themselves were compared (gates.sync.sweep_required)",
+        )
     return GateResult(
         "sync", overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
     )
@@ -262,15 +265,30 @@ def _trusted(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> Criterio
     )
 
 
-def _sweep_missing() -> Criterion:
-    return Criterion(
-        "sweep",
-        "",
-        Answer.INCONCLUSIVE,
-        "a clean sweep is required, and this version cannot sweep",
-        "gates.sync.sweep_required: false, or a later version",
-    )
+def _swept(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:
+    """Lately, the tables themselves were compared to the last row, and were equal."""
+    sweep = pair.sweep
+    if sweep is None:
+        return Criterion(
+            "sweep", name, Answer.INCONCLUSIVE, "the tables were never compared", _SWEEP_FIX
+        )
+    age_us, limit_us = now_us - sweep.clean_us, criteria.sweep_age_max_us
+    hours = f"{age_us / 3.6e9:.1f} h ago"
+    newest = f"the newest sweep found {sweep.differences} differences"
+    if sweep.differences and sum(pair.open_findings.values()):
+        return Criterion("sweep", name, Answer.FAIL, newest, f"repair them, then {_SWEEP_FIX}")
+    if sweep.differences:
+        return Criterion("sweep", name, Answer.INCONCLUSIVE, newest, _SWEEP_FIX)
+    if sweep.clean_us and age_us <= limit_us:
+        rows = f"{sweep.source_rows} and {sweep.target_rows} rows"
+        return Criterion("sweep", name, Answer.PASS, f"{rows} were found equal {hours}")
+    reason = f"the last clean sweep was {hours}" if sweep.clean_us else "no sweep was clean yet"
+    if not sweep.whole:
+        reason += ", and the newest one is incomplete"
+    return Criterion("sweep", name, Answer.INCONCLUSIVE, reason, _SWEEP_FIX)
 
+
+_SWEEP_FIX = "`figwatch sweep`, or let `figwatch run` sweep (sweep.every_minutes)"
 
 _CANARY = {
     CanaryState.PROVED: (Answer.PASS, ""),

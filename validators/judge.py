@@ -24,6 +24,8 @@ from figwatch.validators.change import (
     Side,
     Snapshot,
     Suspect,
+    SweepAnswer,
+    SweepEnd,
     Topology,
     Truncate,
 )
@@ -38,7 +40,15 @@ from figwatch.validators.rules import assess
 from figwatch.validators.state import KeyState, Source, Target
 from figwatch.validators.stream import Coverage, Stream
 from figwatch.validators.summary import Summary
-from figwatch.validators.sweep_settlement import Pending, Settlement, settle, sighting
+from figwatch.validators.sweep_settlement import (
+    Pending,
+    Settlement,
+    answer_of,
+    equal_sighting,
+    known_before,
+    settle,
+    sighting,
+)
 
 MAX_PARKED = 10_000
 """Moved columns that wait for their row; beyond it the oldest is dropped and its row is unknown."""
@@ -85,6 +95,8 @@ class Judge:
         self._parked: dict[tuple[str, Side, bytes], Moved] = {}
         self._moved: list[Moved] = []
         self._suspects: dict[bytes, Pending] = {}
+        self._answers: list[SweepAnswer] = []
+        self._sweeps: dict[str, tuple[str, dict[int, int]]] = {}
         self._stale = True
         self._appliers: dict[type, Callable[[Any, int], None]] = {
             Change: self._change,
@@ -96,6 +108,7 @@ class Judge:
             Moved: self._move_in,
             Topology: self._topology,
             Suspect: self._suspect,
+            SweepEnd: self._sweep_end,
         }
 
     # -- records ------------------------------------------------------------------------------
@@ -339,8 +352,39 @@ class Judge:
             return
         del self._suspects[key]
         if outcome in (Settlement.FINDING, Settlement.EQUAL):
-            state.swept = sighting(pending.suspect, state)
+            state.swept = sighting(pending.suspect, state, pair)
             self._settle(key, pair, state, now_us)
+        if pending.suspect.sweep:
+            self._answers.append(answer_of(pending.suspect, outcome, state))
+
+    def _sweep_end(self, end: SweepEnd, now_us: int) -> None:
+        """A sweep begins, or has come to its end: whatever was unknown when it began, or rests on
+        an earlier sweep, and was equal in both tables gets its state from that.
+        """
+        pair = self.pairs.get(end.pair)
+        if pair is None:
+            return
+        if not end.ended_us:
+            applied = {index: s.applied_to for index, s in enumerate(self.streams)}
+            self._sweeps[end.pair] = end.sweep, applied
+            return
+        self.ledger.swept(pair, end)
+        self._meta_dirty = True
+        sweep, applied = self._sweeps.get(end.pair, ("", {}))
+        if not end.whole or sweep != end.sweep:  # its beginning was another worker's
+            return
+        taints = [s.kept.taint > applied.get(index, 0) for index, s in enumerate(self.streams)]
+        if any(taints):  # lost while it swept: the next one will tell
+            return
+        doubted = {table_key(end.pair, key) for key in end.doubted}
+        for key, state in list(self._unsettled.items()):
+            untold = state.verdict == Verdict.UNKNOWN or state.swept is not None
+            if key in doubted or not untold or self._pair_of(key) is not pair:
+                continue
+            if known_before(state, applied):
+                seen = equal_sighting(end, key[key.index(b"\0") + 1 :])
+                self._suspects[key] = Pending(seen)
+                self._settle_suspect(key, now_us)
 
     # -- judging ------------------------------------------------------------------------------
 
@@ -435,6 +479,11 @@ class Judge:
         """Records for `<app>-changes`, to be routed by (pair, key) like any change."""
         moved, self._moved = self._moved, []
         return moved
+
+    def take_answers(self) -> list[SweepAnswer]:
+        """What a sweep wants to hear of its suspects, settled since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
 
     def take_dirty(self) -> Iterator[tuple[bytes, bytes]]:
         """Packed state changed since the last call, the partition's own record last."""

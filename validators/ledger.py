@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from figwatch.validators.change import Change, Malformed, Op, Side, Snapshot
+from figwatch.validators.change import Change, Malformed, Op, Side, Snapshot, SweepEnd
 from figwatch.validators.columns import differing_columns
 from figwatch.validators.convergence import Quantiles, rest
 from figwatch.validators.finding import Finding
@@ -16,7 +16,7 @@ from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdi
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
 from figwatch.validators.stream import Stream
-from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 from figwatch.validators.sweep_settlement import standing
 
 MAX_RESOLVED = 1_000
@@ -44,6 +44,7 @@ class PairBooks(msgspec.Struct, array_like=True, gc=False):
     unlisted: int = 0
     detected_us: int = 0
     detection_us: int = 0
+    sweep: SweepSummary | None = None
 
 
 class LedgerState(msgspec.Struct, array_like=True, gc=False):
@@ -117,6 +118,18 @@ class Ledger:
     def alarm(self, pair: Pair, name: str) -> None:
         """Count an assumption found broken."""
         _count(self.books(pair).alarms, name)
+
+    def swept(self, pair: Pair, end: SweepEnd) -> None:
+        """Note where the newest sweep of a pair stands; a clean one before it still counts."""
+        books = self.books(pair)
+        before = books.sweep
+        if before is not None and before.ended_us > end.ended_us:
+            return
+        books.sweep = SweepSummary(
+            end.began_us, end.ended_us, end.whole, end.differences, end.source_rows,
+            end.target_rows, max(end.clean_us, before.clean_us if before is not None else 0),
+            end.ranges, end.ranges_clean,
+        )  # fmt: skip
 
     # -- judgements ---------------------------------------------------------------------------
 
@@ -324,6 +337,7 @@ class Ledger:
             unlisted_total=books.unlisted,
             detected_us=books.detected_us,
             detection_us=books.detection_us,
+            sweep=books.sweep,
         )
 
 
@@ -348,7 +362,7 @@ def _columns(state: KeyState, pair: Pair, kind: Kind) -> tuple[int, ...]:
     with; from the newest of all where that cannot be told. None for a row that is not there.
     """
     source, target = state.source, state.target
-    if standing(state) is not None and state.swept is not None:
+    if standing(state, pair) is not None and state.swept is not None:
         return state.swept.columns
     if kind in (Kind.MISSING, Kind.EXTRA) or source is None or target is None:
         return ()

@@ -234,6 +234,12 @@ class Pair:
             return Reason.NONE
         return Reason.NOT_REREAD
 
+    @property
+    def losses(self) -> int:
+        """A number that grows whenever records were lost, or a new snapshot makes keys unknown."""
+        taints = sum(s.kept.taint for side in self.streams for s in side)
+        return taints + sum(epoch.commit_us for epoch in self.epochs if epoch is not None)
+
     def _seen_since(self, track: Track, epoch: Epoch) -> bool:
         """Whether the key's last event stands behind the beginning of a snapshot: by its place
         where its partition shows one, because a snapshot's time may be another machine's.

@@ -14,7 +14,7 @@ from figwatch.validators.sweep_settlement import standing
 
 def assess(state: KeyState, pair: Pair) -> Judgement:
     """Judge one key with the marks, barriers and readings seen so far. Pure."""
-    if (seen := standing(state)) is not None:
+    if (seen := standing(state, pair)) is not None:
         return seen
     source, target = _seen(state.source), state.target
     if fault := _unknown_side(source, target, pair):

@@ -114,7 +114,9 @@ class Past(msgspec.Struct, array_like=True, gc=False):
 
 
 class Swept(msgspec.Struct, array_like=True, gc=False):
-    """What a sweep settled of the key; it stands while the marks are those of its tracks."""
+    """What a sweep settled of the key; it stands while the marks are those of its tracks, and an
+    equal one also while nothing more was lost or became unreadable.
+    """
 
     kind: int
     """A `Kind`; -1: both rows are equal."""
@@ -124,6 +126,10 @@ class Swept(msgspec.Struct, array_like=True, gc=False):
     source_us: int
     target_offset: int
     target_us: int
+    emitted: tuple[int, int] = (-1, -1)
+    """Offsets of the last emission of source and target, an unreadable one included."""
+    losses: int = 0
+    """`Pair.losses` then."""
 
 
 class KeyState(msgspec.Struct, array_like=True, gc=False):

@@ -211,6 +211,11 @@ class Stream:
             self.kept.taint, self.kept.taint_reason = offset, reason
             self.dirty = True
 
+    @property
+    def applied_to(self) -> int:
+        """Offset behind all that was applied or is known to be lost, marked or not."""
+        return max(self.kept.next_offset, self.kept.seen_offset + 1, self.kept.taint)
+
     def history_from(self) -> int:
         """First offset from which the history of a key that was never seen is known, or -1.
 

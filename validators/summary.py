@@ -30,6 +30,21 @@ class StreamSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     end_offset: int | None = None
 
 
+class SweepSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The newest sweep of a pair (see `figwatch.validators.change.SweepEnd`)."""
+
+    began_us: int
+    ended_us: int
+    whole: bool
+    differences: int
+    source_rows: int
+    target_rows: int
+    clean_us: int
+    """Every row was looked at since then, and was equal (0: never)."""
+    ranges: int = 1
+    ranges_clean: int = 0
+
+
 class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """Counts of one pair."""
 
@@ -68,6 +83,8 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """When the newest finding was detected (0: there was none)."""
     detection_us: int = 0
     """How long that took since the sides differed."""
+    sweep: SweepSummary | None = None
+    """The newest sweep; None where the tables were never compared."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -110,6 +127,10 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
     if other.detected_us > into.detected_us:
         into.detected_us, into.detection_us = other.detected_us, other.detection_us
     into.demoted = into.demoted or other.demoted
+    if other.sweep is not None and (
+        into.sweep is None or other.sweep.ended_us > into.sweep.ended_us
+    ):
+        into.sweep = other.sweep
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]
     into.oldest_unshown_us = min(oldest, default=0)
     # 0 means that nothing is known, so that the least of all is what all have reached.

@@ -9,10 +9,11 @@ settled, `figwatch.validators.rules` lets a sighting stand until the key's next 
 """
 
 import enum
+from collections.abc import Mapping
 
 import msgspec
 
-from figwatch.validators.change import Side, Suspect
+from figwatch.validators.change import Side, Suspect, SweepAnswer, SweepEnd
 from figwatch.validators.columns import differing_columns
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
@@ -123,7 +124,33 @@ def _same_rows(suspect: Suspect, state: KeyState) -> bool:
     return suspect.source == source and suspect.target == target
 
 
-def sighting(suspect: Suspect, state: KeyState) -> Swept:
+def equal_sighting(end: SweepEnd, key: bytes) -> Suspect:
+    """What a whole sweep says of a key that was equal in both tables: that it may not have stood
+    still since before the beginning is all that an event from then on has to contradict.
+    """
+    return Suspect(end.pair, key, None, None, b"", b"", end.began_us, end.ended_us)
+
+
+def answer_of(suspect: Suspect, settlement: Settlement, state: KeyState) -> SweepAnswer:
+    """What the sweep that asked is told."""
+    verdict = Verdict(state.verdict).name.lower() if state.verdict >= 0 else ""
+    kind = Kind(state.finding.kind).name.lower() if state.finding is not None else ""
+    return SweepAnswer(
+        suspect.sweep, suspect.pair, suspect.key, settlement.name.lower(), verdict, kind
+    )
+
+
+def known_before(state: KeyState, applied: Mapping[int, int]) -> bool:
+    """Whether all that was told of the key stands before these offsets, by number of the stream:
+    so it was committed before the sweep's first look, and that look counts for more.
+    """
+    tracks = [side.track for side in (state.source, state.target) if side is not None]
+    places = [(t.stream, t.offset) for t in tracks]
+    places += [(t.emitted_stream, t.emitted_offset) for t in tracks]
+    return all(offset < applied.get(stream, 0) for stream, offset in places if stream >= 0)
+
+
+def sighting(suspect: Suspect, state: KeyState, pair: Pair) -> Swept:
     """What is kept of a settled suspect: it stands until the key's next event."""
     columns: tuple[int, ...] = ()
     if suspect.source == suspect.target:
@@ -140,7 +167,9 @@ def sighting(suspect: Suspect, state: KeyState) -> Swept:
         stale = any(entry.fingerprint == suspect.target for entry in ring)
         kind = Kind.STALE.value if stale else Kind.VALUE_MISMATCH.value
         columns = differing_columns(suspect.source_sketch, suspect.target_sketch)
-    return Swept(kind, columns, suspect.still_us, *_marks(state))
+    return Swept(
+        kind, columns, suspect.still_us, *_marks(state), _emitted(state), pair.losses
+    )  # fmt: skip
 
 
 def _marks(state: KeyState) -> tuple[int, int, int, int]:
@@ -154,14 +183,29 @@ def _marks(state: KeyState) -> tuple[int, int, int, int]:
     )
 
 
-def standing(state: KeyState) -> Judgement | None:
-    """The verdict of the key's sighting, while no event has come since; None without one."""
+def _emitted(state: KeyState) -> tuple[int, int]:
+    """What changes also with events of the key that could not be read, or came again."""
+    source, target = state.source, state.target
+    return (
+        source.track.emitted_offset if source is not None else -1,
+        target.track.emitted_offset if target is not None else -1,
+    )
+
+
+def standing(state: KeyState, pair: Pair) -> Judgement | None:
+    """The verdict of the key's sighting, while no event has come since; None without one.
+
+    That two rows were equal says nothing any more once an event may have been missed. That they
+    differ stands: an event that was missed explains it rather than mends it.
+    """
     swept = state.swept
     if swept is None or _marks(state) != (
         swept.source_offset, swept.source_us, swept.target_offset, swept.target_us,
     ):  # fmt: skip
         return None
     if swept.kind == EQUAL_KIND:
+        if (swept.emitted, swept.losses) != (_emitted(state), pair.losses):
+            return None
         return Judgement(Verdict.CONSISTENT, "swept_equal", reason=Reason.NONE)
     return Judgement(
         Verdict.DIVERGENT, "swept", kind=Kind(swept.kind), evidence=Evidence.SWEEP,

@@ -103,6 +103,7 @@ def sync_criteria(config: Config) -> SyncCriteria:
         verified_age_max_us=_us(sync.verified_age_max_seconds),
         overdue_share_max=sync.overdue_share_max,
         sweep_required=sync.sweep_required,
+        sweep_age_max_us=round(sync.sweep_age_max_hours * 3.6e9),
         canary=limits if canary.enabled else None,
     )
 

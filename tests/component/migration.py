@@ -50,7 +50,10 @@ class Migration:
         self.producer = Producer(settings)
         brokers = self.producer.list_topics(timeout=10).brokers.values()
         self.servers = ",".join(f"{b.host}:{b.port}" for b in brokers)
-        own = [f"{self.app}-{n}" for n in ("changes", "join-changelog", "findings", "summaries")]
+        own = [
+            f"{self.app}-{n}"
+            for n in ("changes", "join-changelog", "findings", "summaries", "sweeps")
+        ]
         for topic in (self.source, self.target, *self.beats.values(), *own, self.letters):
             self.producer.list_topics(topic, timeout=10)
 

@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
 from figwatch.validators.overview import Overview, overview
-from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 NOW_US = 1_800_000_000_000_000
 FRESH_US = 15_000_000
@@ -202,6 +203,40 @@ def test_a_sweep_that_is_demanded_is_never_taken_for_granted():
     result = sync_gate(view(summary(stock=pair())), criteria)
     assert Answer.INCONCLUSIVE == result.answer
     assert () == result.not_checked
+
+
+SWEPT = SweepSummary(
+    began_us=NOW_US - 4_000_000, ended_us=NOW_US - 1_000_000, whole=True, differences=0,
+    source_rows=10, target_rows=10, clean_us=NOW_US - 4_000_000,
+)  # fmt: skip
+DAY_US = 86_400_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "open_findings", "answer", "because"),
+    [
+        ({}, {}, Answer.PASS, "10 and 10 rows were found equal"),
+        ({"clean_us": NOW_US - DAY_US - 1}, {}, Answer.INCONCLUSIVE, "24.0 h ago"),
+        ({"clean_us": 0, "whole": False}, {}, Answer.INCONCLUSIVE, "incomplete"),
+        ({"differences": 2}, {"missing": 2}, Answer.FAIL, "2 differences"),
+        ({"differences": 2}, {}, Answer.INCONCLUSIVE, "2 differences"),
+    ],
+)
+def test_a_demanded_sweep_must_be_clean_and_recent(changes, open_findings, answer, because):
+    criteria = dataclasses.replace(CRITERIA, sweep_required=True, sweep_age_max_us=DAY_US)
+    swept = msgspec.structs.replace(SWEPT, **changes)
+    seen = view(summary(stock=pair(sweep=swept, open_findings=open_findings)))
+    (criterion,) = [c for c in sync_gate(seen, criteria).criteria if c.name == "sweep"]
+    assert (answer, "stock") == (criterion.answer, criterion.pair)
+    assert because in criterion.reason
+
+
+def test_the_newest_sweep_of_all_partitions_counts():
+    older = msgspec.structs.replace(SWEPT, ended_us=5, clean_us=1)
+    parts = [summary(n, stock=pair(sweep=s)) for n, s in enumerate((None, older, SWEPT, None))]
+    merged = view(*parts, partitions=4).merged
+    assert merged is not None
+    assert SWEPT == merged.pairs["stock"].sweep
 
 
 def test_one_bad_partition_of_many_is_seen_in_the_merge():

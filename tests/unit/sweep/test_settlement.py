@@ -166,3 +166,100 @@ def test_a_suspect_travels_as_a_record():
     suspect = c.Suspect("stock", b"k", None, b"2" * 16, b"", b"ab", 5, 6)
     assert suspect == c.decode_record(c.encode(suspect))
     assert 10 == msgspec.msgpack.decode(c.encode(suspect))[0]
+
+
+NOTHING = (False, 0, 0, 0, 0)
+"""The facts of a sweep that has looked at nothing yet."""
+
+
+def end(line: Timeline, *doubted: bytes, sweep: str = "s1", **how) -> Timeline:
+    """The sweep that began with `begin` has come to its end."""
+    facts = {"whole": True, "differences": 0, "clean_us": line.now_us - 1} | how
+    began_us = line.now_us - 1_000_000
+    return line.apply(
+        c.SweepEnd("stock", sweep, began_us, line.now_us, source_rows=5, target_rows=5,
+                   doubted=doubted, **facts)
+    )  # fmt: skip
+
+
+def begin(line: Timeline, sweep: str = "s1") -> Timeline:
+    line.apply(c.SweepEnd("stock", sweep, line.now_us, 0, *NOTHING))
+    return line.wait(2_000)
+
+
+def test_a_whole_sweep_tells_every_key_that_was_unknown_when_it_began():
+    line = quiet().source("Z", key="other").target("Z", key="other").malformed()
+    end(begin(line.malformed(key="other")), b"other")
+    assert (Verdict.CONSISTENT, Verdict.UNKNOWN) == (line.verdict(), line.verdict("other"))
+
+
+@pytest.mark.parametrize("how", [{"whole": False}, {"sweep": "another"}])
+def test_a_part_of_a_sweep_or_one_whose_beginning_was_not_heard_tells_nothing(how):
+    line = end(begin(quiet().malformed()), **how)
+    assert Verdict.UNKNOWN == line.verdict()
+
+
+def test_what_became_unknown_while_it_swept_stays_unknown():
+    line = end(begin(quiet()).malformed())
+    assert Verdict.UNKNOWN == line.verdict()
+    lost = end(begin(quiet()).gap())
+    assert Verdict.UNKNOWN == lost.verdict()
+    before = end(begin(quiet().gap()))
+    assert Verdict.CONSISTENT == before.verdict()
+
+
+def test_two_rows_that_were_equal_say_nothing_once_an_event_may_have_been_missed():
+    for accident in (Timeline.malformed, Timeline.gap):
+        line = look(quiet().malformed(), "A", "A")
+        assert Verdict.CONSISTENT == line.verdict()
+        accident(line).evaluate()
+        assert Verdict.UNKNOWN == line.verdict(), accident
+
+
+def test_a_whole_sweep_resolves_what_an_earlier_one_found_and_only_that():
+    line = look(quiet(), "B", "A").settle()
+    assert [b"k"] == [f[0] for f in told(line)]
+    end(begin(line), b"k")
+    assert [b"k"] == [f[0] for f in told(line)], "still doubted"
+    end(begin(line, "s2"), sweep="s2")
+    assert [] == told(line)
+    fenced = quiet().source("B").settle()
+    end(begin(fenced))
+    assert ["fence"] == [f[3] for f in told(fenced)]
+
+
+def test_the_newest_sweep_stands_in_the_summary_and_a_clean_one_before_it_still_counts():
+    line = end(begin(quiet()), clean_us=7)
+    end(begin(line, "s2"), sweep="s2", whole=False, clean_us=0, differences=2)
+    seen = line.restart().books().sweep
+    assert seen is not None
+    assert (False, 2, 7, 5) == (seen.whole, seen.differences, seen.clean_us, seen.source_rows)
+    older = c.SweepEnd("stock", "s0", 1, 2, *NOTHING)
+    line.apply(older)
+    assert seen == line.books().sweep
+
+
+def test_the_sweep_that_asks_hears_how_each_suspect_was_settled():
+    def answers(line):
+        return [(a.key, a.settlement, a.verdict, a.kind) for a in line.judge.take_answers()]
+
+    def asked(line, source, target):
+        line.wait(6_000)
+        one, other = row(source), row(target)
+        still_us = line.now_us - 5_000_000
+        return line.apply(
+            c.Suspect("stock", b"k", one["fingerprint"], other["fingerprint"], one["sketch"],
+                      other["sketch"], still_us, line.now_us, "s1")
+        )  # fmt: skip
+
+    line = asked(quiet(), "B", "A")
+    assert [] == answers(line)
+    assert [(b"k", "finding", "divergent", "stale")] == answers(line.settle())
+    assert [] == answers(look(quiet(), "B", "A").settle()), "nobody asked"
+    late = asked(quiet(), "B", "A")
+    late.source("B", at=(late.now_us - 1_000_000_000_000) / 1_000 - 1_000)
+    assert [(b"k", "superseded")] == [a[:2] for a in answers(late)]
+    known = asked(quiet().source("B").settle(), "B", "A")
+    assert [(b"k", "known", "divergent", "stale")] == answers(known)
+    (answer,) = [c.SweepAnswer("s1", "stock", b"k", "known", "divergent", "stale")]
+    assert answer == c.decode_answer(c.encode(answer))
