@@ -16,7 +16,7 @@ from figwatch.validators.convergence import Quantiles
 from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.overview import overview
-from figwatch.validators.summary import PairSummary, StreamSummary, Summary
+from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 NOW_US = 1_700_000_000_000_000
@@ -44,6 +44,7 @@ def pair(**changed):
         "transient": 1,
         "alarms": {"fence_healed_late": 1},
         "demoted": True,
+        "sweep": SweepSummary(NOW_US, NOW_US, True, 2, 5, 5, NOW_US - 9_000_000, 4, 3),  # noqa: FBT003
     }
     return PairSummary(**fields | changed)
 
@@ -139,6 +140,8 @@ def test_gauges_say_what_the_partitions_say():
     assert 70 == value(families, "figwatch_replicator_behind_records", topic="mono.t")
     assert 1 == value(families, "figwatch_converged_within_objective_total", pair="stock")
     assert 3 == value(families, "figwatch_canary_seconds")
+    swept = value(families, "figwatch_sweep_timestamp_seconds", pair="stock")
+    assert NOW_US / 1e6 - 9 == swept
 
 
 def test_the_fleets_gauges_say_partitions_columns_and_verdicts():
@@ -146,6 +149,9 @@ def test_the_fleets_gauges_say_partitions_columns_and_verdicts():
     now = {s.labels["state"]: s.value for s in families["figwatch_partitions"].samples}
     assert {"fresh": 0, "stale": 1, "missing": 1} == now
     assert 2 == value(families, "figwatch_divergent_columns", pair="stock", column="quantity")
+    assert 3 == value(families, "figwatch_sweep_ranges", pair="stock", state="clean")
+    assert 1 == value(families, "figwatch_sweep_ranges", pair="stock", state="open")
+    assert 2 == value(families, "figwatch_sweep_differences", pair="stock")
     assert 1 == value(families, "figwatch_gate_verdict", stage="sync", verdict="fail")
     assert 0 == value(families, "figwatch_gate_verdict", stage="sync", verdict="pass")
     verdicts = [
