@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.figwatch-ready
-PACKAGES := cli streams connectors validators demo
+PACKAGES := cli dashboards streams connectors validators demo
 SOURCES  := $(PACKAGES) tests benchmarks
 
-.PHONY: demo test lint types unit e2e bench docs wheel clean
+.PHONY: demo test lint types unit e2e bench docs dashboards wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "figwatch needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -44,6 +44,10 @@ bench: $(READY)
 docs: $(READY)
 	$(BIN)/python -m figwatch.connectors.config_schema > docs/configuration.md
 	$(BIN)/python -m figwatch.streams.metric_families > docs/metrics.md
+
+# Rules, alerts and Grafana dashboards, from their generators in dashboards/.
+dashboards: $(READY)
+	$(BIN)/python -m figwatch.dashboards.write
 
 wheel: $(READY)
 	$(BIN)/python -m build
