@@ -27,6 +27,13 @@ def rule_files(docs_url: str = DOCS_URL, grafana_url: str = GRAFANA_URL) -> Mapp
     }
 
 
+def files(docs_url: str = DOCS_URL, grafana_url: str = GRAFANA_URL) -> Mapping[str, str]:
+    """Every file by its path below the folder."""
+    from figwatch.dashboards.grafana_json import board_files
+
+    return {**rule_files(docs_url, grafana_url), **board_files(docs_url)}
+
+
 def main() -> None:
     """Write every file."""
     parser = argparse.ArgumentParser(prog="python -m figwatch.dashboards.write")
@@ -34,7 +41,7 @@ def main() -> None:
     parser.add_argument("--docs-url", default=DOCS_URL)
     parser.add_argument("--grafana-url", default=GRAFANA_URL)
     asked = parser.parse_args()
-    for name, text in rule_files(asked.docs_url, asked.grafana_url).items():
+    for name, text in files(asked.docs_url, asked.grafana_url).items():
         path = asked.out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

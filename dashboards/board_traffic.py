@@ -1,0 +1,79 @@
+"""What the façade answers: reads, and writes. Its metrics are OpenTelemetry's of an HTTP server."""
+
+from figwatch.dashboards.board import Board
+from figwatch.dashboards.panels import Panel, Shape
+from figwatch.dashboards.queries import increase, quantile, rate
+
+_HTTP = "http_server_request_duration_seconds"
+
+
+def _traffic(method: str, word: str) -> tuple[Panel, ...]:
+    which = f'http_request_method="{method}"'
+    count = rate("upstream", f"{_HTTP}_count", which)
+    failed = rate("upstream", f"{_HTTP}_count", which + ', http_response_status_code=~"5.."')
+    fast = rate("upstream", f"{_HTTP}_bucket", which + ', le="0.05"')
+    return (
+        Panel(
+            f"{word} within 50 ms",
+            "Share of the answers that took at most 50 ms, by the system that gave them. The gate "
+            "asks for 99 %.",
+            "percentunit",
+            ((f"{fast} / {count}", "{{upstream}}"),),
+            largest=1,
+        ),
+        Panel(
+            f"{word} latency",
+            "Quantiles of the façade's answers, service against monolith.",
+            "s",
+            (
+                (quantile("0.5", "upstream", _HTTP, which), "{{upstream}} p50"),
+                (quantile("0.99", "upstream", _HTTP, which), "{{upstream}} p99"),
+            ),
+        ),
+        Panel(
+            f"{word} failed",
+            "Share of the answers with a 5xx status. The gate asks for less than 0.01 %.",
+            "percentunit",
+            ((f"({failed} or {count} * 0) / {count}", "{{upstream}}"),),
+        ),
+        Panel(
+            f"{word} per second",
+            "Where the façade sends the traffic.",
+            "reqps",
+            ((count, "{{upstream}}"),),
+            Shape.STACK,
+        ),
+    )
+
+
+READS = Board(
+    "figwatch-reads",
+    "figwatch / Reads",
+    "The façade's reads: is the service as quick and as sound as the monolith? The job is the "
+    "façade's; its metrics are OpenTelemetry's HTTP server metrics with the label `upstream`.",
+    f"{_HTTP}_count",
+    (
+        ("Reads", _traffic("GET", "Reads")),
+        (
+            "Distribution",
+            (
+                Panel(
+                    "Latency of reads",
+                    "How many answers took how long.",
+                    "short",
+                    ((increase("le", f"{_HTTP}_bucket", 'http_request_method="GET"'), "{{le}}"),),
+                    Shape.HEAT,
+                    span=24,
+                ),
+            ),
+        ),
+    ),
+)
+
+WRITES = Board(
+    "figwatch-writes",
+    "figwatch / Writes and sagas",
+    "The façade's writes (choose its job), and the sagas that figwatch follows.",
+    f"{_HTTP}_count",
+    (("Writes", _traffic("POST", "Writes")),),
+)
