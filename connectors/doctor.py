@@ -11,7 +11,8 @@ from figwatch.connectors.config import Config, PairConfig, SideConfig
 from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.connect_rest import read_connector
 from figwatch.connectors.databases import read_database
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span, Where
+from figwatch.connectors.kafka_admin import KafkaAdmin, Span
+from figwatch.connectors.kafka_cluster import Where
 from figwatch.connectors.kafka_reader import read_spans
 from figwatch.validators.change import Side
 from figwatch.validators.doctor import Examined

@@ -1,44 +1,37 @@
 """Questions of the commands to Kafka: topics, their settings, offsets, groups. Read only.
 
-`figwatch.connectors.kafka_reader` reads records; the worker has questions of its own.
+`figwatch.connectors.kafka_cluster` asks them; `figwatch.connectors.kafka_reader` reads records.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    GroupIdNotFound,
     KafkaError,
-    KafkaException,
-    TopicPartition,
+    TopicAuthorizationFailedError,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from figwatch.connectors.config import KafkaConfig
-from figwatch.connectors.kafka_settings import confluent_settings
+from figwatch.connectors.kafka_cluster import Cluster, Where
+from figwatch.connectors.kafka_errors import refused, unreachable, unusable_settings
+from figwatch.connectors.kafka_settings import aiokafka_settings
 from figwatch.validators.errors import FigwatchError
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 Answer = TypeVar("Answer")
 ATTEMPTS = 8
 """How often a question is asked while the cluster is settling (a topic just made, a new leader)."""
 PAUSE_SECONDS = 0.25
-SETTLING = frozenset(
-    (
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    )
+
+_DENIED = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
 )
-"""Answers that another moment changes. (librdkafka's `retriable()` speaks of its producer only.)"""
-Where = tuple[str, int]
-"""Topic and partition."""
 
 
 @dataclass(frozen=True)
@@ -59,176 +52,85 @@ class Group:
 
 
 class KafkaAdmin:
-    """The cluster of a configuration. Every question raises `FigwatchError` when no broker
-    answers in time.
+    """The cluster of a configuration. Every question connects anew and raises `FigwatchError` when
+    no broker answers in time. Not to be asked from an event loop: it would stand still.
     """
 
     def __init__(self, kafka: KafkaConfig, timeout_seconds: float) -> None:
         self.kafka, self.timeout_seconds = kafka, timeout_seconds
-        self._seen: list[KafkaError] = []
-        settings = confluent_settings(kafka) | {"error_cb": self._seen.append}
         try:
-            self._client = AdminClient(settings)
-        except KafkaException as error:
-            raise unusable_settings(error) from error
+            self._settings = aiokafka_settings(kafka)
+        except OSError as error:
+            raise unusable_settings(str(error)) from error
 
     def topics(self) -> dict[str, int]:
         """Every topic that may be seen, with its number of partitions."""
-        try:
-            listed = self._client.list_topics(timeout=self.timeout_seconds)
-        except KafkaException as error:
-            raise unreachable(self.kafka, [*self._seen, error.args[0]]) from error
-        return {
-            name: len(topic.partitions)
-            for name, topic in listed.topics.items()
-            if topic.error is None
-        }
+        return self._ask({}, lambda cluster: cluster.topics())
 
     def topic_settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
         """Settings of existing topics, by Kafka's names (`cleanup.policy`)."""
-        wanted = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
-        if not wanted:
-            return {}
-        return self._settled(lambda: self._topic_settings(wanted))
-
-    def _topic_settings(self, wanted: list[ConfigResource]) -> dict[str, dict[str, str]]:
-        futures = self._client.describe_configs(wanted, request_timeout=self.timeout_seconds)
-        return {
-            resource.name: {name: str(entry.value) for name, entry in self._wait(future).items()}
-            for resource, future in futures.items()
-        }
+        wanted = list(topics)
+        return self._ask({}, lambda cluster: cluster.settings(wanted)) if wanted else {}
 
     def spans(self, topics: Mapping[str, int]) -> dict[Where, Span]:
         """First and end offset of every partition of topics (name to number of partitions)."""
-        parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
-        ends = self._settled(lambda: self._offsets(parts, OffsetSpec.latest()))
-        begins = self._settled(lambda: self._offsets(parts, OffsetSpec.earliest()))
-        return {where: Span(begins[where], end) for where, end in ends.items()}
+
+        async def spans(cluster: Cluster) -> dict[Where, Span]:
+            ends = await cluster.end_offsets(topics)
+            firsts = await cluster.first_offsets(topics)
+            return {where: Span(firsts[where], end) for where, end in ends.items()}
+
+        return self._ask(topics, spans) if any(topics.values()) else {}
 
     def group(self, name: str) -> Group:
         """A consumer group; one that does not exist is Dead and has no members."""
         try:
-            described = self._settled(lambda: self._describe(name))
+            state, members = self._ask({}, lambda cluster: cluster.group(name))
         except FigwatchError as error:
-            if isinstance(error.__cause__, KafkaException) and _is_absent(error.__cause__):
+            if isinstance(error.__cause__, GroupIdNotFound):
                 return Group(name, "Dead", 0)
             raise
-        state = described.state.name.replace("_", " ").capitalize()
-        return Group(name, state, len(described.members))
-
-    def _describe(self, group: str) -> Any:
-        futures = self._client.describe_consumer_groups(
-            [group], request_timeout=self.timeout_seconds
-        )
-        return self._wait(futures[group])
+        return Group(name, state, members)
 
     def committed(self, group: str, topics: Mapping[str, int]) -> dict[Where, int]:
         """Committed offsets of a group in those topics, where it has any."""
-        parts = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
-        if not parts:
-            return {}
-        answer = self._settled(lambda: self._committed(group, parts))
-        return {
-            (part.topic, part.partition): part.offset
-            for part in answer.topic_partitions
-            if part.offset >= 0
-        }
+        return self._ask(topics, lambda cluster: cluster.committed(group, topics))
 
-    def _committed(self, group: str, parts: list[TopicPartition]) -> Any:
-        asked = ConsumerGroupTopicPartitions(group, parts)
-        futures = self._client.list_consumer_group_offsets(
-            [asked], request_timeout=self.timeout_seconds
-        )
-        return self._wait(futures[group])
+    def _ask(
+        self, topics: Mapping[str, int], question: Callable[[Cluster], Awaitable[Answer]]
+    ) -> Answer:
+        return asyncio.run(self._asked(topics, question))
 
-    def _settled(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer, asked for again while a broker says that another one has it by now."""
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return ask()
-            except FigwatchError as error:
-                if not is_settling(error):
-                    raise
-                time.sleep(PAUSE_SECONDS)
-        return ask()
+    async def _asked(
+        self, topics: Mapping[str, int], question: Callable[[Cluster], Awaitable[Answer]]
+    ) -> Answer:
+        """The answer, asked for again while a broker says that another one has it by now.
 
-    def _offsets(self, parts: list[TopicPartition], spec: OffsetSpec) -> dict[Where, int]:
-        if not parts:
-            return {}
-        futures = self._client.list_offsets(
-            dict.fromkeys(parts, spec), request_timeout=self.timeout_seconds
-        )
-        return {
-            (part.topic, part.partition): self._wait(future).offset
-            for part, future in futures.items()
-        }
-
-    def _wait(self, future: "Future[Any]") -> Any:
+        Raises:
+            FigwatchError: no broker answers, or one refuses.
+        """
+        servers = self.kafka.bootstrap_servers
+        cluster = Cluster(self._settings, self.timeout_seconds)
+        await cluster.start()
+        cluster.partitions.update(topics)
+        attempts = ATTEMPTS
         try:
-            return future.result(timeout=self.timeout_seconds + 1)
-        except KafkaException as error:
-            raise refused(self.kafka, error.args[0]) from error
-        except TimeoutError as error:
-            raise unreachable(self.kafka, self._seen) from error
+            while True:
+                attempts -= 1
+                try:
+                    async with asyncio.timeout(self.timeout_seconds):
+                        return await question(cluster)
+                except KafkaError as error:
+                    if not (is_settling(error) and attempts):
+                        denied = isinstance(error, _DENIED)
+                        raise refused(servers, str(error), denied=denied) from error
+                except TimeoutError as error:
+                    raise unreachable(servers) from error
+                await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            await cluster.stop()
 
 
-def is_settling(error: FigwatchError) -> bool:
-    """Whether the cluster has only not settled yet, so that the question is worth asking again."""
-    cause = error.__cause__
-    return isinstance(cause, KafkaException) and cause.args[0].code() in SETTLING
-
-
-def unreachable(kafka: KafkaConfig, seen: "list[KafkaError]") -> FigwatchError:
-    """No broker answered; `seen` holds what librdkafka said meanwhile, the cause among it."""
-    codes = {error.code() for error in seen}
-    if KafkaError._AUTHENTICATION in codes:  # noqa: SLF001  # the library's public constant
-        return FigwatchError(
-            "kafka.authentication",
-            f"Kafka at {kafka.bootstrap_servers} does not accept the credentials",
-            "kafka.sasl_username",
-            "correct sasl_mechanism, sasl_username and sasl_password",
-        )
-    return FigwatchError(
-        "kafka.unreachable",
-        f"no Kafka broker answers at {kafka.bootstrap_servers}",
-        "kafka.bootstrap_servers",
-        "start the broker, or correct the address and the security settings",
-    )
-
-
-def refused(kafka: KafkaConfig, error: KafkaError) -> FigwatchError:
-    """A broker answered with an error."""
-    fix = (
-        "docs/permissions.md lists what figwatch must be allowed"
-        if _is_denied(error)
-        else ("try again; if it stays, look into the broker's log")
-    )
-    return FigwatchError(
-        "kafka.refused",
-        f"Kafka at {kafka.bootstrap_servers} refused a question: {error.str()}",
-        "kafka",
-        fix,
-    )
-
-
-def unusable_settings(error: KafkaException) -> FigwatchError:
-    """The client itself does not accept the settings (a certificate file, say)."""
-    return FigwatchError(
-        "kafka.settings",
-        f"the Kafka client does not accept the settings: {error.args[0].str()}",
-        "kafka",
-        "correct the files and the protocol named there",
-    )
-
-
-def _is_denied(error: KafkaError) -> bool:
-    return error.code() in {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    }
-
-
-def _is_absent(error: KafkaException) -> bool:
-    absent = {KafkaError.GROUP_ID_NOT_FOUND}
-    return error.args[0].code() in absent
+def is_settling(error: KafkaError) -> bool:
+    """Whether a cluster may answer soon: a leader or a coordinator is being chosen."""
+    return bool(error.retriable)

@@ -11,7 +11,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config import KafkaConfig
-from figwatch.connectors.kafka_admin import Span, Where, refused, unreachable, unusable_settings
+from figwatch.connectors.kafka_admin import Span
+from figwatch.connectors.kafka_cluster import Where
+from figwatch.connectors.kafka_errors import (
+    not_accepted,
+    refused,
+    unreachable,
+    unusable_settings,
+)
 from figwatch.connectors.kafka_settings import confluent_settings
 from figwatch.validators.errors import FigwatchError
 
@@ -47,7 +54,7 @@ def read_spans(
     try:
         consumer = Consumer(settings)
     except KafkaException as error:
-        raise unusable_settings(error) from error
+        raise unusable_settings(error.args[0].str()) from error
     try:
         consumer.assign([TopicPartition(*where, spans[where].begin) for where in waiting])
         yield from _until_the_end(consumer, waiting, kafka, seen, timeout_seconds)
@@ -68,7 +75,7 @@ def _until_the_end(
         if messages:
             heard = time.monotonic()
         elif time.monotonic() - heard > timeout_seconds:
-            raise unreachable(kafka, seen)
+            raise _silent(kafka.bootstrap_servers, seen)
         for message in messages:
             where = (message.topic(), message.partition())
             error = message.error()
@@ -76,7 +83,8 @@ def _until_the_end(
                 # The end comes as an error of its own: the last offsets may hold no record
                 # (compacted away, or a transaction's markers).
                 if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # public constant
-                    raise refused(kafka, error)
+                    denied = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+                    raise refused(kafka.bootstrap_servers, error.str(), denied=denied)
                 waiting.pop(where, None)
                 continue
             end = waiting.get(where)
@@ -86,6 +94,14 @@ def _until_the_end(
                 yield _record(message)
             if message.offset() >= end - 1:
                 del waiting[where]
+
+
+def _silent(servers: str, seen: list[KafkaError]) -> FigwatchError:
+    """`seen` holds what librdkafka said meanwhile, the cause among it."""
+    codes = {error.code() for error in seen}
+    if KafkaError._AUTHENTICATION in codes:  # noqa: SLF001  # the library's public constant
+        return not_accepted(servers)
+    return unreachable(servers)
 
 
 def read_compacted(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from figwatch.connectors.capture import Line, RawReading, RawRecord
 from figwatch.connectors.config import Config, PairConfig
 from figwatch.connectors.debezium.decoder import Decoder
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span, Where
+from figwatch.connectors.kafka_admin import KafkaAdmin, Span
+from figwatch.connectors.kafka_cluster import Where
 from figwatch.connectors.kafka_reader import read_spans
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.validators.change import Change, Heartbeat, Malformed, Snapshot, Truncate

@@ -18,7 +18,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from figwatch.connectors.config import Config
-from figwatch.streams.cluster import Cluster
+from figwatch.connectors.kafka_cluster import Cluster
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
 from figwatch.streams.faust_app import new_app
 from figwatch.streams.gates import Gates

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
+    IllegalStateError,
     KafkaError,
     TopicAuthorizationFailedError,
 )
@@ -72,6 +73,11 @@ class Consumer(stock.Consumer):
     `_spans` holds, for each partition, the messages handed out, in order: the committed offset is
     behind the last of its leading acknowledged ones. `_read_offset` is the next offset wanted;
     a partition without one is not being read.
+
+    Partitions are sought by other tasks (the recovery service) while this one fetches, and records
+    fetched before may arrive after. So whatever is sought elsewhere, or was fetched and dropped,
+    is `_unproven`: nothing of it counts until the fetching task itself has sought it again, when
+    nothing else is on the way. From then on, a hole is a hole of the topic.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,25 +94,54 @@ class Consumer(stock.Consumer):
     async def perform_seek(self) -> None:
         """Start every partition at its committed offset, or at its first one where there is none.
 
-        Records fetched before a seek may arrive after it. They are recognised by not starting at
-        the wanted offset, which is why that offset is made explicit even for a new group.
+        That offset is made explicit even for a new group, so that what is fetched can be held
+        against it.
         """
+        streams = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        self._unproven.update(streams)
         self._spans.clear()
         await super().perform_seek()
         self._spans.clear()
-        streams = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
-        fresh = [tp for tp in streams if self._read_offset.get(tp) is None]
-        if fresh:
-            begin = await self._thread.earliest_offsets(*fresh)
-            await self._thread.seek_wait({tp: begin[tp] or 0 for tp in fresh})
-            self._read_offset.update({tp: begin[tp] or 0 for tp in fresh})
+        origins = {tp: self._read_offset.get(tp) for tp in streams}
+        fresh = [tp for tp, offset in origins.items() if offset is None]
+        begin = await self._thread.earliest_offsets(*fresh) if fresh else {}
+        self._read_offset.update({tp: begin[tp] or 0 for tp in fresh})
         self._unproven.update(streams)
-        self.origins = {tp: self._read_offset[tp] for tp in streams}
+        self.origins = {tp: begin.get(tp) or 0 if at is None else at for tp, at in origins.items()}
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek, as the recovery service does; the next batch must begin where it was asked to."""
-        self._unproven.update(ensure_TP(tp) for tp in partitions)
+        """Seek, as the recovery service does."""
         await super().seek_wait(partitions)
+        self._unproven.update(ensure_TP(tp) for tp in partitions)
+
+    async def _prove(self) -> None:
+        """Seek what is unproven to where it is wanted. Only the fetching task may call it."""
+        held = self._unproven & self.assignment()
+        wanted = {tp: at for tp in held if (at := self._wanted(tp)) is not None}
+        if not wanted:
+            return
+        self._unproven -= wanted.keys()  # before the wait: what is sought meanwhile is unproven
+        try:
+            await self._thread.call_thread(self._seek_all, wanted)
+        except IllegalStateError:  # they were just given away
+            self._unproven |= wanted.keys()
+
+    def _seek_all(self, wanted: Mapping[TP, int]) -> None:
+        """Called in the client's thread."""
+        client = self._thread._ensure_consumer()  # noqa: SLF001
+        for tp, offset in wanted.items():
+            client.seek(tp, offset)
+
+    def _wanted(self, tp: TP) -> int | None:
+        """Next offset to take of a partition; None where it is not being read."""
+        if not self._is_changelog_tp(tp):
+            at: int | None = self._read_offset.get(tp)
+            return at
+        recovery = self.app.tables.recovery
+        if tp not in recovery.active_tps:
+            return None
+        seen: int | None = recovery.active_offsets.get(tp)
+        return 0 if seen is None else seen + 1
 
     # -- acknowledgement -------------------------------------------------------------------------
 
@@ -196,15 +231,18 @@ class Consumer(stock.Consumer):
 
         try:
             while not stopping():
+                if self.flow_active:
+                    await self._prove()
                 records, active = await self._wait_next_records(FETCH_SECONDS)
                 if stopping():
                     break
                 await asyncio.sleep(0)
                 for tp, batch in (records or {}).items():
-                    if not self.flow_active:
-                        break
-                    if active is None or tp in active or tp in self._buffered_partitions:
+                    wanted = active is None or tp in active or tp in self._buffered_partitions
+                    if wanted and self.flow_active:
                         await self._deliver_fetched(ensure_TP(tp), batch)
+                    else:
+                        self._unproven.add(ensure_TP(tp))
                 if self.flow_active and time.monotonic() - self._tail_seen > TAIL_SECONDS:
                     await self._deliver_tails()
         except (*self.consumer_stopped_errors, asyncio.CancelledError):
@@ -212,40 +250,24 @@ class Consumer(stock.Consumer):
                 raise
 
     async def _deliver_fetched(self, tp: TP, records: Sequence[Any]) -> None:
-        if self._is_changelog_tp(tp):
-            await self._restore(tp, records)
-            return
-        wanted = self._read_offset.get(tp)
-        if wanted is None:
-            return
-        if await self._stale(tp, records, wanted):
-            return
-        if records[0].offset < wanted:
-            records = [r for r in records if r.offset >= wanted]
-        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-        await self._deliver(tp, RawBatch(records, wanted, records[-1].offset + 1))
-
-    async def _stale(self, tp: TP, records: Sequence[Any], wanted: int) -> bool:
-        """Whether the first batch after a seek was fetched before it. Asks again then.
-
-        It leaves a hole, or ends before what is wanted. A hole that is still there at the second
-        time is real (retention, compaction).
+        """Hand out what was fetched of a partition.
 
         Raises:
             ConfigurationError: offsets went back: the topic was deleted and made anew.
         """
-        first, last = records[0].offset, records[-1].offset
-        if first <= wanted <= last:
-            self._unproven.discard(tp)
-            return False
-        if tp not in self._unproven:
-            if last < wanted:
-                raise made_anew(tp, wanted, first)
-            return False
-        self._unproven.discard(tp)
-        await self._thread.seek_wait({tp: wanted})
-        self._read_offset[tp] = wanted
-        return True
+        wanted = self._wanted(tp)
+        if wanted is None or tp in self._unproven:
+            self._unproven.add(tp)
+            return
+        if self._is_changelog_tp(tp):
+            self._restore(tp, records)
+            return
+        if records[-1].offset < wanted:
+            raise made_anew(tp, wanted, records[0].offset)
+        if records[0].offset < wanted:
+            records = [r for r in records if r.offset >= wanted]
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        await self._deliver(tp, RawBatch(records, wanted, records[-1].offset + 1))
 
     async def _deliver(self, tp: TP, batch: RawBatch) -> None:
         last = batch.records[-1] if batch.records else None
@@ -278,7 +300,7 @@ class Consumer(stock.Consumer):
             position = self._position(tp)
             if wanted is None or position is None or self._is_changelog_tp(tp):
                 continue
-            if position > wanted:
+            if tp not in self._unproven and position > wanted:
                 await self._deliver(tp, RawBatch((), wanted, position))
         self._end_recovery_by_position()
 
@@ -292,16 +314,11 @@ class Consumer(stock.Consumer):
 
     # -- recovery --------------------------------------------------------------------------------
 
-    async def _restore(self, tp: TP, records: Sequence[Any]) -> None:
+    def _restore(self, tp: TP, records: Sequence[Any]) -> None:
         """Apply a changelog batch to its table, once, and tell the recovery service."""
         recovery = self.app.tables.recovery
-        if tp not in recovery.active_tps:
-            return
         seen = recovery.active_offsets.get(tp)
-        seen = -1 if seen is None else seen
-        fresh = [r for r in records if r.offset > seen]
-        if fresh and await self._stale(tp, fresh, seen + 1):
-            return
+        fresh = [r for r in records if seen is None or r.offset > seen]
         if fresh:
             self.app.tables._changelogs[tp.topic].restore(tp.partition, fresh)  # noqa: SLF001
             recovery.active_offsets[tp] = fresh[-1].offset
@@ -319,7 +336,7 @@ class Consumer(stock.Consumer):
             return
         for tp, highwater in recovery.active_highwaters.items():
             position = self._position(tp)
-            if position is not None and position > highwater:
+            if position is not None and position > highwater and tp not in self._unproven:
                 seen = recovery.active_offsets[tp]
                 recovery.active_offsets[tp] = highwater if seen is None else max(seen, highwater)
         self._end_recovery()

@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 from aiokafka.errors import KafkaError
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.kafka_cluster import Cluster
 from figwatch.connectors.kafka_settings import aiokafka_settings
 from figwatch.streams.app import Worker
-from figwatch.streams.cluster import Cluster
 from figwatch.streams.decode_agent import Decoder
 from figwatch.streams.judge_agent import Judge
 from figwatch.streams.plan import plan

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from figwatch.streams.cluster import Cluster
+from figwatch.connectors.kafka_cluster import Cluster
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan

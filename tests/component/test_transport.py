@@ -46,8 +46,14 @@ class Thread:
     async def earliest_offsets(self, *partitions):
         return dict.fromkeys(partitions, self._begin)
 
-    async def seek_wait(self, partitions):
-        self.sought.append(dict(partitions))
+    async def call_thread(self, function, *arguments):
+        return function(*arguments)
+
+    def _ensure_consumer(self):
+        return self
+
+    def seek(self, tp, offset):
+        self.sought.append({tp: offset})
 
     async def seek_to_committed(self):
         return {tp: self._committed.get(tp, -1) for tp in (TP0, OTHER)}
@@ -113,7 +119,6 @@ CALLED = {
     ],
     driver.AIOKafkaConsumerThread: [
         "earliest_offsets",
-        "seek_wait",
         "_ensure_consumer",
         "call_thread",
         "topic_partitions",
@@ -160,13 +165,44 @@ async def test_a_fetched_list_is_one_event_that_says_what_it_covers(consumer):
     assert [3, 1] == [len(m.value.records) for m in consumer.delivered]
 
 
-async def test_what_was_read_before_a_seek_is_not_taken_twice(consumer):
+async def test_records_fetched_before_a_seek_are_dropped_wherever_they_begin(consumer):
+    """They may begin just where they are wanted: the client stands elsewhere by now."""
     consumer._read_offset[TP0] = 5
-    consumer._unproven.add(TP0)
-    await deliver(consumer, 1, 2)
-    assert [{TP0: 5}] == consumer._thread.sought
+    for stale in ((1, 2), (5, 6), (300, 301)):
+        consumer._unproven.add(TP0)
+        await deliver(consumer, *stale)
+        assert [] == taken(consumer)
+        await consumer._prove()
+    assert [{TP0: 5}] * 3 == consumer._thread.sought
     await deliver(consumer, 3, 4, 5, 6)
     assert [(5, 7)] == taken(consumer)
+
+
+async def test_a_record_fetched_before_it_is_wanted_leaves_no_hole_at_the_end(consumer):
+    """The client is past it, nothing comes after: taken for a tail, it would never be read."""
+    consumer._read_offset.pop(TP0)
+    await deliver(consumer, 530)
+    consumer._read_offset[TP0] = 530
+    consumer._position = lambda tp: 531 if tp == TP0 else None
+    await consumer._deliver_tails()
+    assert [] == taken(consumer)
+    await consumer._prove()
+    await deliver(consumer, 530)
+    assert [(530, 531)] == taken(consumer)
+
+
+async def test_what_is_sought_while_a_seek_is_on_its_way_stays_unproven(consumer):
+    consumer._unproven.add(TP0)
+    real = consumer._thread.call_thread
+
+    async def meanwhile(function, *arguments):
+        await real(function, *arguments)
+        consumer._unproven.add(TP0)
+
+    consumer._thread.call_thread = meanwhile
+    await consumer._prove()
+    await deliver(consumer, 0)
+    assert [] == taken(consumer)
 
 
 async def test_offsets_that_go_back_stop_the_worker_instead_of_being_dropped(consumer):
@@ -176,31 +212,16 @@ async def test_offsets_that_go_back_stop_the_worker_instead_of_being_dropped(con
         await deliver(consumer, 0, 1)
 
 
-async def test_offsets_that_went_back_while_no_worker_ran_are_noticed_at_the_second_look(consumer):
-    consumer._read_offset[TP0] = 5
-    consumer._unproven.add(TP0)
-    await deliver(consumer, 0, 1)
-    with pytest.raises(ConfigurationError, match="made anew"):
-        await deliver(consumer, 0, 1)
-
-
 async def test_records_of_a_partition_that_is_not_sought_yet_are_dropped(consumer):
     consumer._read_offset.pop(TP0)
     await deliver(consumer, 0, 1)
     assert [] == taken(consumer)
+    assert TP0 in consumer._unproven
 
 
-async def test_a_batch_fetched_before_a_seek_is_asked_for_again(consumer):
+async def test_a_hole_behind_a_seek_of_the_fetching_task_is_real(consumer):
     consumer._unproven.add(TP0)
-    await deliver(consumer, 300, 301)
-    assert [{TP0: 0}] == consumer._thread.sought
-    await deliver(consumer, 0, 1)
-    assert [(0, 2)] == taken(consumer)
-
-
-async def test_a_hole_that_is_there_twice_is_real(consumer):
-    consumer._unproven.add(TP0)
-    await deliver(consumer, 300)
+    await consumer._prove()
     await deliver(consumer, 300)
     assert [(0, 301)] == taken(consumer)
 
@@ -209,6 +230,8 @@ async def test_reading_begins_at_the_committed_offset_or_at_the_first_one(consum
     consumer._thread = Thread(begin=40, committed={TP0: 7})
     await consumer.perform_seek()
     assert {TP0: 7, OTHER: 40} == consumer.origins
+    assert {TP0, OTHER} == consumer._unproven
+    await consumer._prove()
     assert {OTHER: 40} in consumer._thread.sought
 
 
@@ -229,9 +252,10 @@ async def test_an_acknowledgement_from_before_a_seek_commits_nothing(consumer):
     await deliver(consumer, *range(10))
     stale = consumer.delivered[0]
     await consumer.perform_seek()
-    consumer._read_offset[TP0] = 0
+    await consumer._prove()
     await deliver(consumer, *range(10))
     consumer.ack(stale)
+    assert 2 == len(consumer.delivered)
     assert [] == list(consumer._filter_tps_with_pending_acks())
 
 
@@ -252,6 +276,10 @@ async def test_a_recovery_ends_where_the_last_changelog_records_were_compacted_a
     consumer._end_recovery_by_position()
     assert not recovery.signal_recovery_end.is_set()
     consumer._position = lambda _tp: 10
+    consumer._unproven.add(changelog)
+    consumer._end_recovery_by_position()
+    assert not recovery.signal_recovery_end.is_set(), "the client may have passed what was dropped"
+    consumer._unproven.clear()
     consumer._end_recovery_by_position()
     assert recovery.signal_recovery_end.is_set()
 

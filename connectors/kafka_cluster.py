@@ -1,8 +1,8 @@
-"""Questions to the Kafka cluster beside the streams: topics, end offsets, committed offsets.
+"""Questions to the Kafka cluster, asked with aiokafka: topics, settings, offsets, groups.
 
-Asked with aiokafka on the worker's own event loop. (librdkafka's admin client, as of 2.11, aborts
-the whole process on a failed assertion when a broker dies under such a question.)
-`figwatch.streams.topics` uses it at start, `readings` and `heartbeats` while running.
+(librdkafka's admin client, as of 2.11, aborts the whole process on a failed assertion when a
+broker dies under such a question.) The worker awaits the answers on its own event loop; the
+commands ask through `figwatch.connectors.kafka_admin`.
 """
 
 import asyncio
@@ -13,17 +13,36 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
     IncompatibleBrokerVersion,
     KafkaError,
+    SaslAuthenticationFailed,
     TopicAlreadyExistsError,
+    UnsupportedSaslMechanismError,
     for_code,
 )
 
+from figwatch.connectors.kafka_errors import not_accepted, unreachable
 from figwatch.validators.errors import FigwatchError
 
 SAMPLE_SECONDS = 2.0
 """Longest wait for a sample record: the newest offsets may hold none."""
+
+Where = tuple[str, int]
+"""Topic and partition."""
+
+_NOT_ACCEPTED = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 
 
 class Cluster:
@@ -41,7 +60,7 @@ class Cluster:
         """Connect.
 
         Raises:
-            FigwatchError: no broker answers in time.
+            FigwatchError: no broker answers in time, or none accepts the credentials.
         """
         self._consumer = AIOKafkaConsumer(**self._settings, enable_auto_commit=False)
         self._admin = AIOKafkaAdminClient(**self._settings)
@@ -54,12 +73,7 @@ class Cluster:
                 await self._admin.start()
         except (KafkaError, TimeoutError) as error:
             await self.stop()
-            raise FigwatchError(
-                "kafka.unreachable",
-                f"no Kafka broker answers at {self._settings['bootstrap_servers']}",
-                "kafka.bootstrap_servers",
-                "start the broker, or correct the address and the security settings",
-            ) from error
+            raise await self._why_not() from error
         finally:
             library.setLevel(level)
 
@@ -69,20 +83,44 @@ class Cluster:
             with contextlib.suppress(KafkaError, AttributeError):
                 await (client.close() if client is self._admin else client.stop())
 
-    async def describe(self, topics: Iterable[str]) -> dict[str, int]:
-        """Partition counts of those topics that exist. Asks for all, which creates none.
+    async def topics(self) -> dict[str, int]:
+        """Every topic that may be seen, with its number of partitions. Asking creates none.
 
         Raises:
             KafkaError: no broker answered.
         """
         cluster = await self._consumer._client.fetch_all_metadata()  # noqa: SLF001
-        counts = {name: len(cluster.partitions_for_topic(name) or ()) for name in topics}
-        found = {name: count for name, count in counts.items() if count}
+        counts = {t: len(cluster.partitions_for_topic(t) or ()) for t in cluster.topics()}
+        return {name: count for name, count in counts.items() if count}
+
+    async def describe(self, topics: Iterable[str]) -> dict[str, int]:
+        """Partition counts of those topics that exist; from now on their offsets can be had.
+
+        Raises:
+            KafkaError: no broker answered.
+        """
+        present = await self.topics()
+        found = {name: present[name] for name in topics if name in present}
         for name, count in found.items():
             self.partitions[name] = max(count, self.partitions.get(name, 0))
         return found
 
-    async def end_offsets(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    async def settings(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Settings of existing topics, by Kafka's names (`cleanup.policy`).
+
+        Raises:
+            KafkaError: a broker did not answer, or refused.
+        """
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+        found: dict[str, dict[str, str]] = {}
+        for response in await self._admin.describe_configs(wanted) if wanted else ():
+            for code, reason, _, name, entries in response.resources:
+                if code:
+                    raise for_code(code)(f"{name}: {reason}")
+                found[name] = {entry[0]: str(entry[1]) for entry in entries}
+        return found
+
+    async def end_offsets(self, topics: Iterable[str]) -> dict[Where, int]:
         """End offset of every partition of topics described before.
 
         Raises:
@@ -91,13 +129,24 @@ class Cluster:
         ends = await self._consumer.end_offsets(self._known(topics))
         return {(tp.topic, tp.partition): end for tp, end in ends.items()}
 
-    async def committed(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    async def first_offsets(self, topics: Iterable[str]) -> dict[Where, int]:
+        """First offset that exists of every partition of topics described before.
+
+        Raises:
+            KafkaError: a broker did not answer.
+        """
+        firsts = await self._consumer.beginning_offsets(self._known(topics))
+        return {(tp.topic, tp.partition): first for tp, first in firsts.items()}
+
+    async def committed(self, group: str, topics: Iterable[str]) -> dict[Where, int]:
         """Committed offsets of a group, where it has any.
 
         Raises:
             KafkaError: the group's coordinator did not answer.
         """
         known = self._known(topics)
+        if not known:  # asked for nothing, the client would answer with everything
+            return {}
         answer = await self._admin.list_consumer_group_offsets(group, partitions=known)
         return {
             (tp.topic, tp.partition): found.offset
@@ -115,6 +164,18 @@ class Cluster:
             return any(name == group for name, *_ in await self._admin.list_consumer_groups())
         except IncompatibleBrokerVersion:
             return False
+
+    async def group(self, name: str) -> tuple[str, int]:
+        """State of a group in Kafka's word (Stable, Empty, Dead, ...), and how many members.
+
+        Raises:
+            KafkaError: the group's coordinator did not answer, or refused.
+        """
+        (response,) = await self._admin.describe_consumer_groups([name])
+        code, _, state, _, _, members, *_ = response.groups[0]
+        if code:
+            raise for_code(code)(f"the group {name} cannot be described")
+        return state, len(members)
 
     async def create(
         self, topic: str, partitions: int, replicas: int, settings: Mapping[str, str]
@@ -161,3 +222,21 @@ class Cluster:
             for topic in sorted(topics)
             for number in range(self.partitions.get(topic, 0))
         ]
+
+    async def _why_not(self) -> FigwatchError:
+        """The clients tell their log, and nobody else, why no broker took them: try once more."""
+        servers = self._settings["bootstrap_servers"]
+        if self._settings.get("security_protocol", "").startswith("SASL"):
+            for server in servers.split(","):
+                host, _, port = server.strip().rpartition(":")
+                try:
+                    async with asyncio.timeout(self._timeout_seconds):
+                        (await create_conn(host, int(port), **self._connection())).close()
+                except _NOT_ACCEPTED:
+                    return not_accepted(servers)
+                except (KafkaError, OSError, TimeoutError, ValueError):
+                    continue
+        return unreachable(servers)
+
+    def _connection(self) -> dict[str, Any]:
+        return {k: v for k, v in self._settings.items() if k != "bootstrap_servers"}
