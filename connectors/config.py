@@ -21,6 +21,7 @@ from figwatch.connectors.config_limits import (
 )
 from figwatch.connectors.config_rules import RULE_ERROR, broken_rules
 from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config_writes import SAGAS_MAX, SagaConfig
 from figwatch.connectors.secret import Secret
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -177,6 +178,9 @@ class Config(Section):
 
     ring_size: int = Field(default=8, ge=2, le=64)
     """Versions of a key that are kept on the source's side."""
+
+    sagas: list[SagaConfig] = Field(default=[], max_length=SAGAS_MAX)
+    """Business operations that span services."""
 
     worker: WorkerConfig = WorkerConfig()
     """How `figwatch run` works."""

@@ -35,6 +35,7 @@ def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
         *_impatient(config),
         *_incomplete_credentials(config),
         *_canary_on_a_user_table(config),
+        *_broken_sagas(config),
     )
 
 
@@ -120,6 +121,27 @@ def _incomplete_credentials(config: "Config") -> list[BrokenRule]:
         for field in ("sasl_username", "sasl_password")
         if getattr(kafka, field) is None
     ]
+
+
+def _broken_sagas(config: "Config") -> list[BrokenRule]:
+    """Sagas that cannot be: no end, steps in a circle, nothing that starts them."""
+    from figwatch.connectors.saga_definitions import faults
+
+    names = [saga.name for saga in config.sagas]
+    broken = [
+        BrokenRule(
+            ("sagas", index, "name"), "config.duplicate-saga",
+            f"saga {names.index(name) + 1} is called `{name}` too",
+            "give each saga a name of its own",
+        )
+        for index, name in enumerate(names)
+        if names.index(name) != index
+    ]  # fmt: skip
+    for index, saga in enumerate(config.sagas):
+        for fault in faults(config, saga):
+            path = (int(part) if part.isdecimal() else part for part in fault.field.split("."))
+            broken.append(BrokenRule(("sagas", index, *path), fault.code, fault.cause, fault.fix))
+    return broken
 
 
 def _canary_on_a_user_table(config: "Config") -> list[BrokenRule]:

@@ -13,7 +13,9 @@ from figwatch.connectors.capture import Capture, Line, RawReading, RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.pair_rules import pair_rules
+from figwatch.connectors.saga_definitions import definitions, topics_of
 from figwatch.connectors.survey import Survey, Where
+from figwatch.connectors.writes_decoder import WritesDecoder
 from figwatch.validators.change import (
     Barrier,
     Change,
@@ -30,7 +32,9 @@ from figwatch.validators.change import (
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
 from figwatch.validators.outcome import Verdict
+from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.summary import Summary
+from figwatch.validators.write_records import SagaEvent
 
 EVALUATE_EVERY_US = 10_000
 """Pending keys are judged again when the capture's time has moved by this much."""
@@ -67,15 +71,17 @@ class Replay:
     def __init__(self, config: Config, capture: Iterable[Line]) -> None:
         self._config = config
         self._capture = capture
-        self._decoder = Decoder(config)
+        self._decoder = WritesDecoder(config)
         rules = pair_rules(config)
         self._source_topics = {t for r in rules for t in r.source_topics}
         self._target_topics = {t for r in rules for t in r.target_topics}
-        self._topics = frozenset(self._source_topics | self._target_topics)
+        self._row_topics = frozenset(self._source_topics | self._target_topics)
+        self._saga_topics = {t: s for g in config.sagas for t, s in topics_of(config, g).items()}
+        self._topics = self._row_topics | self._saga_topics.keys()
         self._survey = Survey(capture, self._topics)
         read = {topic for topic, _ in self._survey.readings}
         self._rules = pair_rules(config, readings=bool(read & self._source_topics))
-        self._judge = Judge(self._rules)
+        self._judge = self._new_judge()
         self._next: dict[Where, int] = {}
         self._waiting: dict[
             Where, tuple[int, bool]
@@ -92,6 +98,9 @@ class Replay:
             self._line(line)
         return self._outcome()
 
+    def _new_judge(self) -> PartitionJudge:
+        return PartitionJudge(self._rules, definitions(self._config))
+
     def _line(self, line: Line) -> None:
         if isinstance(line, RawReading):
             self._tick(line.answered_us)
@@ -104,7 +113,7 @@ class Replay:
         self._evaluate()
         summary = self._judge.summary(self._as_of_us)
         found = sorted(self._findings.values(), key=lambda f: (f.detected_us, f.pair, f.key))
-        return Replayed(self._as_of_us, tuple(found), summary, self._judge, self._decoder)
+        return Replayed(self._as_of_us, tuple(found), summary, self._judge.rows, self._decoder.rows)
 
     def _begin(self) -> None:
         # What the two sides' schemas have in common must be known before the first comparison.
@@ -181,6 +190,8 @@ class Replay:
                 span = SnapshotSpan(
                     raw.offset, raw.offset, record.commit_us, finished, raw.append_us
                 )
+            elif isinstance(record, SagaEvent):
+                commit_us = record.at_us if record.committed else commit_us
             elif not isinstance(record, Change) or _is_log_event(record):
                 commit_us = record.commit_us
         if raw.topic in self._topics:
@@ -199,7 +210,7 @@ class Replay:
         if expected is None or raw.offset <= expected:
             return
         side = self._config.source_side if raw.topic in self._source_topics else None
-        side = side or self._config.target_side
+        side = side or self._saga_topics.get(raw.topic) or self._config.target_side
         if self._config.sides[side].offset_gaps == "suspect":
             self._judge.apply(Gap(*where, expected, raw.offset), self._now_us)
 
@@ -208,7 +219,8 @@ class Replay:
         grace_us = 0 if heartbeat.exact else round(side.heartbeat_grace_seconds * 1e6)
         is_source = heartbeat.side == self._config.source_side
         proved_us = heartbeat.commit_us - grace_us
-        for topic in sorted(self._source_topics if is_source else self._target_topics):
+        sagas = {t for t, name in self._saga_topics.items() if name == heartbeat.side}
+        for topic in sorted((self._source_topics if is_source else self._target_topics) | sagas):
             for partition in self._survey.partitions(topic):
                 where = (topic, partition)
                 if where in self._survey.readings:

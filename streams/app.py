@@ -100,7 +100,9 @@ class Worker:
             on_ready=self._recovered,
         )
         app.tables.add(self._table)
-        self._agent("decode", sorted(plan.raw_topics), self._decode.run)
+        self._agent("decode", sorted(plan.raw_topics - plan.saga_topics), self._decode.run)
+        if plan.saga_topics:
+            self._agent("sagas", sorted(plan.saga_topics), self._decode.run)
         self._agent("judge", [plan.changes], self._judges.run)
         self._overseer = Overseer(config, plan, lambda: self._judges.seats)
         self.endpoint = Endpoint(

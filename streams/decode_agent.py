@@ -53,8 +53,8 @@ class Decoder(Protocol):
     `changed` counts how often facts became incomparable with those made before.
     """
 
-    changed: int
-
+    @property
+    def changed(self) -> int: ...
     def for_topic(self, topic: str) -> Decode: ...
     def learn(
         self, topic: str, headers: Headers, key: bytes | None, value: bytes | None

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from figwatch.streams import saga_metrics
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
@@ -69,6 +70,7 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
         yield from _samples(("convergence", name), pair.convergence)
         for side, sketch in pair.capture.items():
             yield from _samples(("capture", name, side), sketch)
+    yield from saga_metrics.counts(summary)
 
 
 def _samples(name: Name, sketch: Quantiles) -> Iterator[tuple[Name, int]]:
@@ -133,6 +135,7 @@ class WorkerMetrics(Collector):
         }
         made["within"] = family("converged_within_objective")
         made["transient"] = family("transient")
+        made |= {name: family(name) for name in ("saga", "saga_events")}
         for (kind, *labels), total in sorted(self._books.totals.items()):
             if kind in made:
                 if kind in {"changes", "duplicates"}:
@@ -143,13 +146,16 @@ class WorkerMetrics(Collector):
     def _histograms(self) -> Iterator[Metric]:
         convergence: Any = family("convergence_seconds")
         capture: Any = family("capture_seconds")
+        sagas: Any = family("saga_seconds")
         for name in sorted({n[:-1] for n in self._books.totals if n[-1] == "sum"}):
             buckets, total = self._buckets(name)
             if name[0] == "convergence":
                 convergence.add_metric([name[1]], buckets, total)
+            elif name[0] == "saga_seconds":
+                sagas.add_metric([name[1]], buckets, total)
             else:
                 capture.add_metric([name[1], self._side(name[2])], buckets, total)
-        yield from (convergence, capture)
+        yield from (convergence, capture, sagas)
 
     def _buckets(self, name: Name) -> tuple[list[tuple[str, float]], float]:
         """Cumulative counts; a sketch bucket counts where its middle lies (within 0.5 %)."""
@@ -191,6 +197,7 @@ class WorkerMetrics(Collector):
         yield from made.values()
         yield from _streams(summaries)
         yield from _canary(summaries)
+        yield from saga_metrics.gauges(summaries)
 
     def _local(self) -> Iterator[Metric]:
         malformed: Any = family("malformed")

@@ -6,6 +6,7 @@ Used by everything in `figwatch.streams`; `figwatch.streams.topics` checks it ag
 from dataclasses import dataclass
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.saga_definitions import topics_of
 from figwatch.validators.change import Side
 
 
@@ -17,7 +18,7 @@ class Plan:
     source_side: str
     target_side: str
     topics_of: dict[str, frozenset[str]]
-    """Data topics by side name."""
+    """Data topics by side name: those of the pairs' tables, and those of sagas."""
     heartbeat_topics: dict[str, frozenset[str]]
     """Topics of heartbeats and of heartbeat rows by side name."""
     ignored_gaps: frozenset[str]
@@ -26,6 +27,8 @@ class Plan:
     """What a plain heartbeat may run ahead of the log, by side name."""
     group: str | None
     """Consumer group of the replicator."""
+    saga_topics: frozenset[str] = frozenset()
+    """Topics that carry sagas and no table of a pair: they have a Faust agent of their own."""
 
     @property
     def data_topics(self) -> frozenset[str]:
@@ -91,16 +94,20 @@ def plan(config: Config) -> Plan:
     for name, side in config.sides.items():
         table = f"{side.topic_prefix}.{side.heartbeat_table}" if side.heartbeat_table else None
         heartbeats[name] = frozenset(t for t in (side.heartbeat_topic, table) if t)
+    sagas = [item for saga in config.sagas for item in topics_of(config, saga).items()]
+    rows = frozenset(t for of in topics.values() for pair in config.pairs for t in of(pair))
     return Plan(
         app=config.app,
         source_side=source,
         target_side=target,
         topics_of={
             name: frozenset(t for pair in config.pairs for t in of(pair))
+            | {topic for topic, side in sagas if side == name}
             for name, of in topics.items()
         },
         heartbeat_topics=heartbeats,
         ignored_gaps=frozenset(n for n, s in config.sides.items() if s.offset_gaps == "ignore"),
         grace_us={n: round(s.heartbeat_grace_seconds * 1_000_000) for n, s in config.sides.items()},
         group=config.sides[target].consumer_group,
+        saga_topics=frozenset(topic for topic, _ in sagas) - rows,
     )

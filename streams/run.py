@@ -46,14 +46,16 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
-    """Return Debezium's decoder and the design's judge."""
-    from figwatch.connectors.debezium.decoder import Decoder as DebeziumDecoder
+    """Return the decoder of everything and the design's judge."""
     from figwatch.connectors.pair_rules import pair_rules
-    from figwatch.validators.judge import Judge as DesignJudge
+    from figwatch.connectors.saga_definitions import definitions
+    from figwatch.connectors.writes_decoder import WritesDecoder
+    from figwatch.validators.partition import PartitionJudge
 
     listed_max = -(-config.limits.findings_listed_max // config.worker.internal_partitions)
     rules = pair_rules(config, listed_max=listed_max)
-    return DebeziumDecoder(config), lambda partition: DesignJudge(rules, partition)
+    sagas = definitions(config)
+    return WritesDecoder(config), lambda partition: PartitionJudge(rules, sagas, partition)
 
 
 def run_worker(config: Config, parts: Parts = production_parts) -> int:

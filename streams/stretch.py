@@ -24,8 +24,9 @@ from figwatch.validators.change import (
     SnapshotSpan,
     Truncate,
 )
+from figwatch.validators.write_records import SagaEvent
 
-Decoded: TypeAlias = Change | Truncate | Malformed | Heartbeat | Gap
+Decoded: TypeAlias = Change | Truncate | Malformed | Heartbeat | Gap | SagaEvent
 
 
 def partition_of(pair: str, key: bytes, partitions: int) -> int:
@@ -37,6 +38,8 @@ def destination(record: Decoded, partitions: int) -> int | None:
     """Internal partition of a record; None when every one must know."""
     if isinstance(record, Change):
         return partition_of(record.pair, record.key, partitions)
+    if isinstance(record, SagaEvent):
+        return partition_of(record.saga, record.instance, partitions)
     if isinstance(record, Malformed) and record.pair is not None and record.key is not None:
         return partition_of(record.pair, record.key, partitions)
     return None
@@ -53,6 +56,8 @@ def observe(
     done: list[Mark] = []
     commit_us, streaming, span = 0, False, None
     for record in records:
+        if isinstance(record, SagaEvent) and record.committed:
+            commit_us = max(commit_us, record.at_us)
         if not isinstance(record, Change | Truncate):
             continue
         if isinstance(record, Change):

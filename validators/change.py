@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from figwatch.validators.write_records import SagaEvent
+
 
 class Side(enum.IntEnum):
     """The part a system plays in a pair."""
@@ -281,7 +283,17 @@ class SweepAnswer(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False
 
 
 Record: TypeAlias = (
-    Change | Truncate | Malformed | Gap | Mark | Barrier | Moved | Topology | Suspect | SweepEnd
+    Change
+    | Truncate
+    | Malformed
+    | Gap
+    | Mark
+    | Barrier
+    | Moved
+    | Topology
+    | Suspect
+    | SweepEnd
+    | SagaEvent
 )
 """What travels in `<app>-changes`."""
 

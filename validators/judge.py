@@ -544,6 +544,18 @@ class Judge:
         unsettled = ((self._pair_of(k), s) for k, s in self._unsettled.items())
         return self.ledger.summary(unsettled, self.streams, now_us, worker)
 
+    def place(self, topic: str, partition: int) -> tuple[int, Stream]:
+        """The raw partition's number in this judge, and what is known of it."""
+        return self._stream(topic, partition)
+
+    def watermark_us(self, topics: tuple[str, ...]) -> int:
+        """Everything in these topics committed before it was applied; 0: that is not known."""
+        streams = [s for s in self.streams if s.kept.topic in topics]
+        heard = all(topic in self._expected for topic in topics)
+        if not heard or len(streams) < sum(self._expected[topic] for topic in topics):
+            return 0
+        return max(0, min((s.kept.watermark_us for s in streams), default=0))
+
     def state_of(self, pair: str, key: bytes) -> KeyState | None:
         """State of one key, for `explain`."""
         name = table_key(pair, key)

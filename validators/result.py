@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from figwatch.validators.finding import Finding
+from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import PairSummary, Summary
 
 RESULT_VERSION = 1
@@ -48,6 +49,41 @@ def result(
             }
             for s in summary.streams
             if s.gap_reason
+        ],
+        "sagas": {name: saga_json(saga) for name, saga in summary.sagas.items()},
+    }
+
+
+def saga_json(saga: SagaSummary) -> dict[str, Any]:
+    """One saga. `success` of `samples` sagas that are over are good; unknown ones count nowhere."""
+    return {
+        "outcomes": saga.outcomes,
+        "open": saga.open,
+        "success": saga.success,
+        "samples": saga.samples,
+        "unknown": saga.unknown,
+        "reached": saga.reached,
+        "problems": saga.problems,
+        "undeclared": saga.undeclared,
+        "seconds": {
+            "count": saga.seconds.count,
+            "within_limit": saga.seconds.within,
+            "p50": saga.seconds.quantile_seconds(0.5),
+            "p99": saga.seconds.quantile_seconds(0.99),
+            "max": saga.seconds.max_us / 1e6,
+        },
+        "oldest_open_us": saga.oldest_open_us,
+        "watermark_us": saga.watermark_us,
+        "cases": [
+            {
+                "instance": case.instance,
+                "outcome": case.outcome,
+                "problems": list(case.problems),
+                "steps": list(case.steps),
+                "since_us": case.since_us,
+                "detected_us": case.detected_us,
+            }
+            for case in saga.cases
         ],
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
 
 SUMMARY_VERSION = 1
 MAX_GAPS = 100
@@ -99,6 +100,7 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     pairs: dict[str, PairSummary]
     streams: list[StreamSummary]
     version: int = SUMMARY_VERSION
+    sagas: dict[str, SagaSummary] = {}
 
 
 def _add(into: dict[str, int], other: dict[str, int]) -> None:
@@ -155,6 +157,7 @@ def merge(summaries: Iterable[Summary]) -> Summary | None:
         _add(merged.malformed, summary.malformed)
         merged.duplicates += summary.duplicates
         merged.streams = _merge_streams(merged.streams, summary.streams)
+        merge_sagas(merged.sagas, summary.sagas)
         for name, pair in summary.pairs.items():
             if name in merged.pairs:
                 _merge_pair(merged.pairs[name], pair)

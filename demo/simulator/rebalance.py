@@ -12,7 +12,7 @@ from figwatch.connectors.capture import Line, RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.validators.finding import Finding
-from figwatch.validators.judge import META, Judge, table_key
+from figwatch.validators.judge import META, table_key
 
 
 class RestartingReplay(Replay):
@@ -47,8 +47,12 @@ class RestartingReplay(Replay):
     def _publish(self, findings: Iterable[Finding]) -> None:
         self._unpublished += findings
 
-    def _flush(self, dirty: list[tuple[bytes, bytes]]) -> None:
-        self._stored.update(dirty)
+    def _flush(self, dirty: list[tuple[bytes, bytes | None]]) -> None:
+        for key, value in dirty:
+            if value is None:
+                self._stored.pop(key, None)
+            else:
+                self._stored[key] = value
         super()._publish(self._unpublished)
         self._unpublished = []
 
@@ -67,7 +71,7 @@ class RestartingReplay(Replay):
         else:
             self._unpublished = []
             start = self._acknowledged
-        self._judge = Judge(self._rules)
+        self._judge = self._new_judge()
         self._now_us += 1
         self._judge.load(self._stored.items(), self._now_us)
         if META not in self._stored:

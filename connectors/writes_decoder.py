@@ -1,0 +1,96 @@
+"""The decoder of everything: rows of pairs, and what routed writes add (sagas).
+
+Speaks like `figwatch.connectors.debezium.decoder.Decoder`, which it holds: a topic that carries
+both is decoded for both.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.debezium.avro import AvroReader
+from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.record_fields import Headers
+from figwatch.connectors.registry import Registry
+from figwatch.connectors.saga_decoder import saga_decoders
+from figwatch.validators.change import Change, Heartbeat, Malformed, Truncate
+from figwatch.validators.write_records import SagaEvent
+
+Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | SagaEvent
+Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Sequence[Fact]]
+"""(partition, offset, append time in microseconds, headers, key, value) to facts."""
+
+
+class WritesDecoder:
+    """Decodes the records of both sides. Not for several threads at once."""
+
+    def __init__(self, config: Config) -> None:
+        self.rows = Decoder(config)
+        avro = {
+            name: AvroReader(Registry.of(side), side.format) for name, side in config.sides.items()
+        }
+        self._others = saga_decoders(config, avro)
+        self._made: dict[str, Decode] = {}
+        self._row_topics = (
+            self.rows.topics() | self.rows.heartbeat_topics() | self.rows.heartbeat_row_topics()
+        )
+
+    @property
+    def changed(self) -> int:
+        """How often facts became incomparable with those made before."""
+        return self.rows.changed
+
+    def learn(self, topic: str, headers: Headers, key: bytes | None, value: bytes | None) -> None:
+        """Take the schemas of a record ahead of decoding."""
+        self.rows.learn(topic, headers, key, value)
+
+    def decode(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Sequence[Fact]:
+        """What a record means; empty where it is nothing to figwatch.
+
+        Raises:
+            RegistryUnavailable: its schema cannot be had now.
+        """
+        return self.for_topic(topic)(partition, offset, append_us, headers, key, value)
+
+    def for_topic(self, topic: str) -> Decode:
+        """The callable that decodes one topic's records."""
+        found = self._made.get(topic)
+        if found is None:
+            found = self._made[topic] = self._make(topic)
+        return found
+
+    def _make(self, topic: str) -> Decode:
+        others = self._others.get(topic)
+        if others is None:
+            return self.rows.for_topic(topic)
+        decoders: list[Decode] = [*others]
+        if topic in self._row_topics:
+            decoders.insert(0, self.rows.for_topic(topic))
+        return decoders[0] if len(decoders) == 1 else _all_of(decoders)
+
+
+def _all_of(decoders: Sequence[Decode]) -> Decode:
+    def decode(
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> list[Fact]:
+        return [
+            fact
+            for each in decoders
+            for fact in each(partition, offset, append_us, headers, key, value)
+        ]
+
+    return decode

@@ -1,0 +1,52 @@
+"""Facts about routed writes that travel in `<app>-changes` beside the row changes.
+
+Made by `figwatch.connectors.writes_decoder`, judged by `figwatch.validators.partition` and what it
+puts together. Times are microseconds since the epoch. None holds a row's values.
+"""
+
+import enum
+
+import msgspec
+
+
+class Report(enum.IntEnum):
+    """What a saga-state table says of a saga as a whole."""
+
+    NONE = 0
+    """Nothing: events tell the story."""
+    RUNNING = 1
+    COMPENSATING = 2
+    COMPLETED = 3
+    COMPENSATED = 4
+    FAILED = 5
+    """The orchestrator itself says that compensation failed."""
+    GONE = 6
+    """The row was deleted: completed, or compensated where it was compensating before."""
+
+
+class SagaEvent(msgspec.Struct, frozen=True, array_like=True, tag=20, gc=False):
+    """One event of one saga instance. The masks have a bit for each step of the definition.
+
+    Applying one twice, or two in another order, ends in the same state.
+    """
+
+    saga: str
+    instance: bytes
+    """Correlation id, as UTF-8."""
+    at_us: int
+    """When it happened: commit time where the record has one, else Kafka's."""
+    committed: bool
+    """`at_us` is a commit time of a log event, so that it moves the watermark."""
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+    start: bool = False
+    done: int = 0
+    failed: int = 0
+    undone: int = 0
+    report: Report = Report.NONE
+    event_id: int = 0
+    """32 bits of the event's own id; 0: it has none, so that repeats cannot be told apart."""
+    undeclared: str = ""
+    """The event's name, where the definition does not have it."""
