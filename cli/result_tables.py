@@ -6,6 +6,14 @@ from typing import Any
 
 from figwatch.cli.console import print_table, print_text
 
+OUTCOMES = (
+    "completed",
+    "compensated",
+    "incompletely_compensated",
+    "stuck",
+    "unknown_start",
+    "unknown",
+)
 VERDICTS = ("consistent", "in_flight", "overdue", "divergent", "unknown")
 KEY_CHARS_MAX = 60
 
@@ -13,6 +21,7 @@ KEY_CHARS_MAX = 60
 def print_result(document: Mapping[str, Any], findings_max: int) -> None:
     """Counts by pair, then the findings; `findings_max` bounds the list, and it says so."""
     print_pairs(document)
+    print_sagas(document)
     print_findings(document, findings_max)
 
 
@@ -38,6 +47,27 @@ def print_pairs(document: Mapping[str, Any]) -> None:
             if count:
                 print_text(f"{name}: {count} unknown: {reason}")
     print_text(f"malformed {document['malformed']}, duplicates {document['duplicates']}")
+
+
+def print_sagas(document: Mapping[str, Any]) -> None:
+    """One line a saga, and those that went wrong."""
+    sagas = document.get("sagas", {})
+    if not sagas:
+        return
+    rows, wrong = [], []
+    for name, saga in sagas.items():
+        counts = (saga["outcomes"].get(outcome, 0) for outcome in OUTCOMES)
+        share = f"{saga['success']}/{saga['samples']}"
+        p99 = f"{saga['seconds']['p99']:.3f}"
+        rows.append((name, saga["open"], *counts, share, p99, instant(saga["watermark_us"])))
+        for case in saga["cases"]:
+            what = " ".join([case["outcome"], *case["problems"]])
+            steps = " ".join(case["steps"])
+            wrong.append((name, case["instance"], what, steps, instant(case["since_us"])))
+    titles = ("saga", "open", *OUTCOMES, "success", "p99 s", "known through")
+    print_table("", tuple(title.replace("_", " ") for title in titles), rows)
+    if wrong:
+        print_table("", ("saga", "id", "what", "steps", "since"), wrong)
 
 
 def print_findings(document: Mapping[str, Any], findings_max: int) -> None:

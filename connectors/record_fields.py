@@ -11,7 +11,7 @@ from typing import Any
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
 from figwatch.connectors.debezium.shapes import header_value
-from figwatch.validators.canonical_values import parse_json
+from figwatch.validators.canonical_json import parse_json
 
 Headers = Sequence[tuple[str, bytes | None]]
 PARTS_MAX = 16

@@ -12,7 +12,7 @@ from typing import Any
 
 from figwatch.connectors.config_writes import SagaStateConfig
 from figwatch.connectors.record_fields import text_of
-from figwatch.validators.canonical_values import parse_json
+from figwatch.validators.canonical_json import parse_json
 from figwatch.validators.write_records import Report
 
 WORDS = {

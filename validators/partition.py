@@ -6,7 +6,7 @@ drive one thing. Sagas go to `figwatch.validators.sagas.judge`.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from figwatch.validators.change import Gap, Malformed, Moved, Reading, Record
+from figwatch.validators.change import Gap, Malformed, Moved, Reading, Record, SweepAnswer
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
 from figwatch.validators.pair import PairRules
@@ -85,6 +85,10 @@ class PartitionJudge:
     def take_moved(self) -> list[Moved]:
         """Records for `<app>-changes`, to be routed by (pair, key) like any change."""
         return self.rows.take_moved()
+
+    def take_answers(self) -> list[SweepAnswer]:
+        """What became of a sweep's suspects since the last call."""
+        return self.rows.take_answers()
 
     def take_dirty(self) -> Iterator[tuple[bytes, bytes | None]]:
         """State changed since the last call, the partition's own record last: where a crash cuts

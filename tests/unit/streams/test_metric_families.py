@@ -16,6 +16,7 @@ from figwatch.validators.convergence import Quantiles
 from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.overview import overview
+from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -52,7 +53,17 @@ def pair(**changed):
 def summary(partition=0):
     streams = [StreamSummary("mono.t", 0, 5, NOW_US, "gap", 2, 30, 100)]
     pairs = {"stock": pair(), CANARY_PAIR: pair(detected_us=NOW_US, detection_us=3_000_000)}
-    return Summary(partition, NOW_US, "w", {}, 0, pairs, streams)
+    return Summary(partition, NOW_US, "w", {}, 0, pairs, streams, sagas={"order": saga()})
+
+
+def saga():
+    seconds = Quantiles(buckets={})
+    seconds.add(2_000_000, 1_000_000)
+    return SagaSummary(
+        outcomes={"completed": 1, "stuck": 1}, open=3, wrong=1, reached={"stuck": 2},
+        problems={"duplicate": 4}, undeclared={"Other": 1}, seconds=seconds, success=1, samples=2,
+        unknown=0, oldest_open_us=NOW_US, watermark_us=NOW_US, cases=[],
+    )  # fmt: skip
 
 
 def scrape(*collectors):
@@ -66,7 +77,7 @@ def scrape(*collectors):
 def worker_metrics():
     books = Books()
     empty = summary()
-    empty.pairs = {}
+    empty.pairs, empty.sagas = {}, {}
     books.opened(0, empty)
 
     def summaries():
