@@ -61,15 +61,18 @@ def sweep(
 ) -> None:
     """Compare the tables of each pair, row by row, and name every difference.
 
-    Without --databases-only every difference is also told to `figwatch run`, whose judges settle
-    it against the streams (evidence `sweep` in `figwatch findings`). Both databases are only read.
+    Without --databases-only the judges of `figwatch run` settle every difference against the
+    streams: a row in flight is none, and a new one becomes a finding (evidence `sweep`). What was
+    swept is evidence for `figwatch gate check`. Both databases are only read.
 
     Exits 0 when all pairs are equal, 1 when any differs, 3 when a comparison is incomplete, 2 or 4
     when one could not be made.
+
+    Example: figwatch sweep stock --databases-only --settle 0 --json
     """
+    from figwatch.connectors.sweep.judges import Judges
     from figwatch.connectors.sweep.repair import RepairFile
     from figwatch.connectors.sweep.runner import Options
-    from figwatch.connectors.sweep.tell import Teller
     from figwatch.validators.sweep_result import exit_code
 
     settings = _settings(load(config), settle)
@@ -78,20 +81,22 @@ def sweep(
     if explain:
         _explain(settings, chosen, as_json=as_json)
         return
-    teller = None if databases_only or sample is not None else Teller(settings)
+    judges = None if databases_only or sample is not None else Judges(settings)
     repair = RepairFile(repair_sql) if repair_sql is not None else None
     options = Options(
         resume=resume,
         differences_max=limit_differences,
         seconds_max=time_limit,
         on_progress=_progress() if sys.stderr.isatty() else None,
-        on_outcome=tuple(hearer.add for hearer in (repair, teller) if hearer is not None),
+        on_outcome=(repair.add,) if repair is not None else (),
+        judges=judges,
     )
     try:
         results = [_one(settings, pair, options, sample) for pair in chosen]
     finally:
-        if repair is not None:
-            repair.close()
+        for opened in (repair, judges):
+            if opened is not None:
+                opened.close()
     if as_json:
         print_json({"pairs": {result.name: result.json() for result in results}})
     else:
@@ -99,9 +104,6 @@ def sweep(
             _show(result)
     if repair is not None:
         note(f"{repair.statements} statements written to {repair_sql}; nothing was executed")
-    if teller is not None:
-        teller.close()
-        note(f"{teller.told} differences told to figwatch run; `figwatch findings` has its verdict")
     raise typer.Exit(exit_code(results))
 
 
@@ -115,6 +117,7 @@ def _settings(config: "Config", settle: float | None) -> "Config":
 
 def _chosen(config: "Config", names: list[str]) -> "list[PairConfig]":
     from figwatch.connectors.config_rules import closest
+    from figwatch.validators.canary import CANARY_PAIR
     from figwatch.validators.errors import ConfigurationError
 
     known = [pair.name for pair in config.pairs]
@@ -126,7 +129,8 @@ def _chosen(config: "Config", names: list[str]) -> "list[PairConfig]":
                 f"there is no pair `{name}`",
                 fix=f"{guess}the pairs are {', '.join(known)}",
             )
-    return [pair for pair in config.pairs if not names or pair.name in names]
+    wanted = names or [name for name in known if name != CANARY_PAIR]  # that one differs on purpose
+    return [pair for pair in config.pairs if pair.name in wanted]
 
 
 def _usable(*, resume: bool, repair: bool) -> None:
@@ -144,7 +148,8 @@ def _one(
     config: "Config", pair: "PairConfig", options: "Options", sample: int | None
 ) -> "PairSweep":
     """One pair; what keeps it from being swept is its result, and the others go on."""
-    from figwatch.connectors.sweep.runner import Sweep, prepare
+    from figwatch.connectors.sweep.asking import sweep_pair
+    from figwatch.connectors.sweep.prepare import prepare
     from figwatch.connectors.sweep.sample import sample_pair
     from figwatch.validators.errors import ConfigurationError, FigwatchError
     from figwatch.validators.sweep_result import PairSweep
@@ -154,7 +159,7 @@ def _one(
         try:
             if sample is not None:
                 return sample_pair(prepared, config, sample)
-            return Sweep(prepared, config, options).run()
+            return sweep_pair(prepared, config, options)
         finally:
             prepared.close()
     except ConfigurationError:
@@ -164,7 +169,7 @@ def _one(
 
 
 def _explain(config: "Config", pairs: "list[PairConfig]", *, as_json: bool) -> None:
-    from figwatch.connectors.sweep.runner import prepare
+    from figwatch.connectors.sweep.prepare import prepare
 
     plans = {}
     for pair in pairs:
@@ -224,7 +229,11 @@ def _show(result: "PairSweep") -> None:
     for problem in result.problems:
         print_problem(problem, "error")
     rows = [
-        (" ".join(f"{k}={v}" for k, v in d.key.items()), d.kind.value, " ".join(d.columns))
+        (
+            " ".join(f"{k}={v}" for k, v in d.key.items()),
+            d.kind.value + (f" ({d.settled.replace('_', ' ')})" if d.settled else ""),
+            " ".join(d.columns),
+        )
         for d in result.differences[:LISTED_MAX]
     ]
     if rows:

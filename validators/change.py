@@ -263,8 +263,8 @@ class SweepEnd(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
     clean_us: int
     ranges: int = 1
     ranges_clean: int = 0
-    doubted: tuple[bytes, ...] = ()
-    """Keys of this partition that were not shown to be equal."""
+    doubted: tuple[bytes, ...] | None = ()
+    """Keys of this partition that were not shown to be equal; None: they are not all known."""
 
 
 class SweepAnswer(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):

@@ -371,7 +371,9 @@ class Judge:
         self.ledger.swept(pair, end)
         self._meta_dirty = True
         sweep, applied = self._sweeps.get(end.pair, ("", {}))
-        if not end.whole or sweep != end.sweep:  # its beginning was another worker's
+        if (
+            not end.whole or end.doubted is None or sweep != end.sweep
+        ):  # its beginning was another worker's
             return
         taints = [s.kept.taint > applied.get(index, 0) for index, s in enumerate(self.streams)]
         if any(taints):  # lost while it swept: the next one will tell

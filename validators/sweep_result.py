@@ -14,6 +14,8 @@ class DifferenceKind(enum.StrEnum):
     MISSING = "missing"
     EXTRA = "extra"
     VALUE_MISMATCH = "value_mismatch"
+    STALE = "stale"
+    """The target shows an older version of the source's: only the streams can tell."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +25,13 @@ class Difference:
     key: Mapping[str, Any]
     kind: DifferenceKind
     columns: tuple[str, ...] = ()
+    settled: str = ""
+    """By the streams: `new_finding` or `known_finding`; empty where they were not asked."""
+
+    def json(self) -> dict[str, Any]:
+        """The difference's part of `sweep --json`."""
+        said = {"key": dict(self.key), "kind": self.kind.value, "columns": list(self.columns)}
+        return said | ({"settled": self.settled} if self.settled else {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +66,7 @@ class PairSweep:
             "complete": self.complete,
             "rows": {"source": self.source_rows, "target": self.target_rows},
             "seconds": round(self.seconds, 3),
-            "differences": [
-                {"key": dict(d.key), "kind": d.kind.value, "columns": list(d.columns)}
-                for d in self.differences
-            ],
+            "differences": [difference.json() for difference in self.differences],
             "differences_total": self.differences_total,
             "differences_left_out": self.differences_total - len(self.differences),
             "unconfirmed": self.unconfirmed,

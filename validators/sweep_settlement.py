@@ -62,7 +62,9 @@ def settle(  # noqa: PLR0911  # one for each rule
         return Settlement.KNOWN
     if not _read_past(suspect, pair):
         return Settlement.WAITING
-    if _same_rows(suspect, state) and state.verdict != Verdict.UNKNOWN:
+    # (Consistent, by an earlier look at equal tables: no verdict on what differs now.)
+    untold = state.verdict in (Verdict.UNKNOWN, Verdict.CONSISTENT)
+    if _same_rows(suspect, state) and not untold:
         return Settlement.KNOWN
     if pending.ends is None:
         streams = pair.streams[Side.SOURCE]

@@ -10,9 +10,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterable
 
-from figwatch.connectors.sweep.postgres import Session
+from figwatch.connectors.sweep.one_side import KeyText
 from figwatch.connectors.sweep.rows import Row, RowReader, UnreadableKeyError
-from figwatch.connectors.sweep.statements import KeyText
+from figwatch.connectors.sweep.session import Session
 from figwatch.validators.change import Side
 from figwatch.validators.sweep_confirm import Look, Patience, Settled, Watch
 
@@ -90,12 +90,12 @@ class Confirmer:
         """When the next look is due; None when nothing waits."""
         return self._queue[0][0] if self._queue else None
 
-    def settle(self, until_us: int | None = None) -> list[Outcome]:
-        """Look at every key that is due (by `until_us`), once; return what is settled."""
+    def settle(self, most: int | None = None) -> list[Outcome]:
+        """Look at every key that is due (at `most` so many), once; return what is settled."""
         outcomes: list[Outcome] = []
-        limit_us = _now_us() if until_us is None else until_us
+        limit_us = _now_us()
         due: list[bytes] = []
-        while self._queue and self._queue[0][0] <= limit_us:
+        while self._queue and self._queue[0][0] <= limit_us and (most is None or len(due) < most):
             due.append(heapq.heappop(self._queue)[2])
         while due:
             try:
@@ -146,7 +146,7 @@ class Confirmer:
         rows: dict[bytes, Row] = {}
         for line in session.lines(query):
             try:
-                row = reader.read(line.removesuffix(b"\n"), versioned=True)
+                row = reader.read(line, versioned=True)
             except UnreadableKeyError:
                 continue
             if row is not None:

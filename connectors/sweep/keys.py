@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from figwatch.connectors.sweep.statements import KeyText
+from figwatch.connectors.sweep.one_side import KeyText
 from figwatch.validators.canonical import decode_key
 from figwatch.validators.canonical_kinds import Base, Kind
 from figwatch.validators.change import Side

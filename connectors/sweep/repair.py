@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import IO, Any
 
 from figwatch.connectors.sweep.confirm import Outcome
-from figwatch.connectors.sweep.postgres import split_name
-from figwatch.connectors.sweep.runner import Prepared, difference
+from figwatch.connectors.sweep.outcomes import difference
+from figwatch.connectors.sweep.postgres_catalogue import split_name
+from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.mapping import ColumnRule

@@ -8,10 +8,10 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from figwatch.connectors.debezium.plan import Feed, row_plan
-from figwatch.connectors.sweep.statements import KeyText, Statements
+from figwatch.connectors.sweep.one_side import KeyText, Statements
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_kinds import TIMES, Base
@@ -22,6 +22,9 @@ from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_atoms import column_atom
 from figwatch.validators.sweep_facts import ColumnFacts, Family, TableFacts
 from figwatch.validators.sweep_plan import SweepPlan
+
+MakeStatements: TypeAlias = Callable[[Side, TableFacts, SweepPlan, tuple[str, ...]], Statements]
+"""The statements of one database (a class of them)."""
 
 # Holds a character that PostgreSQL's texts cannot: no value of a table means "unchanged".
 NO_PLACEHOLDER = Placeholder("\0figwatch: no placeholder")
@@ -71,7 +74,7 @@ class RowReader:
 
     def __init__(
         self, rule: PairRule, side: Side, table: TableFacts, plan: SweepPlan,
-        agreed: tuple[tuple[Agreement, ...], tuple[Agreement, ...]],
+        agreed: tuple[tuple[Agreement, ...], tuple[Agreement, ...]], make: MakeStatements,
     ) -> None:  # fmt: skip
         feed = Feed(rule, side, *agreed)
         wires = {name: _wire(_facts(table, name)) for name in dict.fromkeys(feed.names)}
@@ -99,7 +102,7 @@ class RowReader:
         self._take = tuple(
             (places[name], _RAW.get(_facts(table, name).family, _text)) for name in self.fields
         )
-        self.statements = Statements(side, table, plan, self.extra)
+        self.statements = make(side, table, plan, self.extra)
         self.whole_lines = not opaque and not filters
         """Equal lines of both sides are equal rows."""
         self._tokens = tuple(self._token(table, a) for _, a in opaque)

@@ -1,7 +1,7 @@
-"""`figwatch sweep`: one pair from its plan to its result.
+"""`figwatch sweep`: one pair, or a stretch of it, from its beginning to its result.
 
 The path: `prepare` (catalogue, plan), then `Sweep.run`: `scan` finds keys that look different,
-`confirm` settles them, `validators.sweep_progress` keeps the books, `state_file` makes it
+`settling` settles them, `validators.sweep_progress` keeps the books, `state_file` makes it
 resumable.
 """
 
@@ -11,54 +11,45 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
-
-from figwatch.connectors.config import Config, PairConfig
-from figwatch.connectors.config_columns import pair_rule
-from figwatch.connectors.sweep import postgres
-from figwatch.connectors.sweep.confirm import Confirmer, Outcome, Suspect, Texts
-from figwatch.connectors.sweep.keys import PlainKeys
-from figwatch.connectors.sweep.postgres import Session
-from figwatch.connectors.sweep.rows import RowReader, agreements
-from figwatch.connectors.sweep.scan import Position, Scan, Scanned, TooManyVariantsError
+from figwatch.connectors.config import Config
+from figwatch.connectors.sweep.confirm import Confirmer, Texts
+from figwatch.connectors.sweep.judges import Judges
+from figwatch.connectors.sweep.lookup import TooManyVariantsError
+from figwatch.connectors.sweep.one_side import Range
+from figwatch.connectors.sweep.outcomes import Hearer
+from figwatch.connectors.sweep.prepare import Prepared
+from figwatch.connectors.sweep.scan import Position, Scan, Scanned
+from figwatch.connectors.sweep.session import DatabaseError, Trouble
+from figwatch.connectors.sweep.settling import NoVerdictError, Settling
 from figwatch.connectors.sweep.state_file import StateFile, digest, kept_of
 from figwatch.connectors.sweep.throttle import OverloadedError, Throttle
-from figwatch.validators.change import Side
-from figwatch.validators.errors import ConfigurationError, FigwatchError
-from figwatch.validators.mapping import PairRule
-from figwatch.validators.sweep_confirm import Patience, Settled
-from figwatch.validators.sweep_facts import TableFacts
-from figwatch.validators.sweep_plan import Refusal, SweepPlan, Way, plan_pair
+from figwatch.validators.errors import FigwatchError
+from figwatch.validators.sweep_confirm import Patience
 from figwatch.validators.sweep_progress import Progress, Totals
-from figwatch.validators.sweep_result import Difference, DifferenceKind, PairSweep
+from figwatch.validators.sweep_result import PairSweep
 
 ROWS_MIN = 10
 CHANGED = (
     "the table was changed (DDL) or made anew while it was swept: what was read before may no "
     "longer hold; sweep again"
 )
-_DDL_ERRORS = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.UndefinedFunction,
-    psycopg.errors.UndefinedObject,
-    psycopg.errors.DatatypeMismatch,
-    psycopg.errors.InvalidTextRepresentation,
-    psycopg.errors.FeatureNotSupported,
-    psycopg.errors.CannotCoerce,
-    AssertionError,
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What one run is asked for. Those in `on_outcome` hear of every real difference."""
+    """What one run is asked for."""
 
     resume: bool = False
     differences_max: int | None = None
     seconds_max: float | None = None
     on_progress: Callable[["Report"], None] | None = None
-    on_outcome: tuple[Callable[["Prepared", DifferenceKind, Outcome], None], ...] = ()
+    on_outcome: tuple[Hearer, ...] = ()
+    judges: Judges | None = None
+    """Settle differences against the streams."""
+    bounds: Range = (None, None)
+    """Only the rows behind the first key, up to and with the second; not for look-ups."""
+    stop: Callable[[], str] = lambda: ""
+    """Asked between ranges: why to stop (empty: go on)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,94 +65,8 @@ class Report:
     waiting: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """A pair that can be swept. Close it."""
-
-    rule: PairRule
-    plan: SweepPlan
-    tables: tuple[TableFacts, TableFacts]
-    sessions: tuple[Session, Session]
-    readers: tuple[RowReader, RowReader]
-    keys: PlainKeys
-
-    def close(self) -> None:
-        for session in self.sessions:
-            session.close()
-
-
 class _Stopped(Exception):  # noqa: N818  # no error: the sweep ends early, and says why
     """The sweep ends before its end; the text says why."""
-
-
-def prepare(config: Config, pair: PairConfig) -> Prepared:
-    """Connect, read the catalogues, plan.
-
-    Raises:
-        FigwatchError: a database is away, a table is missing, or the pair cannot be swept.
-    """
-    rule = pair_rule(pair)
-    _known_replicas(config)
-    sessions = _session(config, config.source_side), _session(config, config.target_side)
-    try:
-        tables = _table(sessions[0], pair.source), _table(sessions[1], pair.target)
-        servers = postgres.server_facts(sessions[0]), postgres.server_facts(sessions[1])
-        only = None if config.sweep.way == "auto" else Way(config.sweep.way)
-        plan = _accepted(plan_pair(rule, *tables, servers, only=only), pair.name)
-        agreed = agreements(rule, *tables)
-        readers = (
-            RowReader(rule, Side.SOURCE, tables[0], plan, agreed),
-            RowReader(rule, Side.TARGET, tables[1], plan, agreed),
-        )
-        keys = PlainKeys(rule, [a.kind for a in agreed[0]], tables)
-        for session, reader in zip(sessions, readers, strict=True):
-            postgres.check_readable(session, reader.statements.nothing())
-    except BaseException:
-        for session in sessions:
-            session.close()
-        raise
-    return Prepared(rule, plan, tables, sessions, readers, keys)
-
-
-def _known_replicas(config: Config) -> None:
-    for side in config.sweep.replicas:
-        if side not in config.sides:
-            raise ConfigurationError(
-                "config.unknown-side",
-                f"`{side}` is not a side",
-                f"sweep.replicas.{side}",
-                f"the sides are {' and '.join(config.sides)}",
-            )
-
-
-def _accepted(plan: SweepPlan | Refusal, pair: str) -> SweepPlan:
-    if isinstance(plan, Refusal):
-        raise FigwatchError(plan.code, plan.cause, f"pair {pair}", plan.fix)
-    return plan
-
-
-def _session(config: Config, side: str) -> Session:
-    secret = config.sweep.replicas.get(side) or config.sides[side].database
-    if secret is None:
-        raise ConfigurationError(
-            "sweep.no-database",
-            f"side `{side}` has no database to sweep",
-            f"sides.{side}.database",
-            "name it: database: env:NAME",
-        )
-    return Session(secret.reveal(), side, config.sweep)
-
-
-def _table(session: Session, name: str) -> TableFacts:
-    with postgres.described(session.side):
-        facts = postgres.table_facts(session, name)
-    if facts is None:
-        raise FigwatchError(
-            "sweep.no-such-table",
-            f"side `{session.side}` has no table {name}",
-            fix="correct the pair's table, or the database of that side",
-        )
-    return facts
 
 
 class Sweep:
@@ -171,29 +76,38 @@ class Sweep:
         self._p = prepared
         self._settings = config.sweep
         self._options = options
-        self._began = time.monotonic()
+        self._whole = options.bounds == (None, None)
+        self._began = self._saved = time.monotonic()
+        self.began_us = time.time_ns() // 1_000
+        """When the first look began, that of an earlier run if this one goes on; wall clock."""
         self._earlier_seconds = 0.0
         self._state = StateFile(
             pathlib.Path(config.worker.data_dir), config.migration, prepared.rule.name
         )
         self._digest = digest(prepared.rule, prepared.plan, prepared.tables)
-        self._progress = Progress(self._settings.differences_listed_max)
         self._throttle = Throttle(prepared.sessions, self._settings)
-        self._saved = self._began
         self._reasons: list[str] = []
         self._resumed_rows = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="figwatch-sweep")
-        self._scan = Scan(
-            prepared.plan, prepared.sessions, prepared.readers, prepared.keys, self._executor
-        )
+        self._scan = Scan(prepared, self._executor, options.bounds[1])
         patience = Patience(
             round(self._settings.settle_seconds * 1e6),
             round(max(self._settings.unconfirmed_seconds, self._settings.settle_seconds) * 1e6),
         )
-        self._confirmer = Confirmer(prepared.sessions, prepared.readers, self._scan.texts, patience)
+        confirmer = Confirmer(prepared.sessions, prepared.readers, self._scan.texts, patience)
+        self._progress = Progress(self._settings.differences_listed_max)
+        self._progress.next = 0, options.bounds[0]
+        self._settling = Settling(
+            prepared, self._settings, confirmer, self._progress, options.judges, options.on_outcome
+        )
+
+    @property
+    def doubted(self) -> set[bytes] | None:
+        """Keys that were not shown to be equal; None: more than can be told, or not all known."""
+        return None if self._resumed_rows else self._settling.doubted
 
     def run(self) -> PairSweep:
-        """Sweep the pair. Whatever stops it early makes the result incomplete, with the reason."""
+        """Sweep. Whatever stops it early makes the result incomplete, with the reason."""
         complete = True
         resumed = self._options.resume and self._resume()
         try:
@@ -210,7 +124,7 @@ class Sweep:
             complete = False
             self._reasons.append(CHANGED)
         result = self._result(complete=complete, resumed=resumed)
-        if complete:
+        if complete and self._whole:
             self._state.forget()
         return result
 
@@ -229,9 +143,11 @@ class Sweep:
                 number, None if following is None else (following.phase, following.after),
                 scanned.source_rows, scanned.target_rows, scanned.unreadable, scanned.ambiguous,
             )  # fmt: skip
+            seconds = time.monotonic() - began
             self._settle()
             self._checkpoint()
-            rows = self._paced(rows, time.monotonic() - began)
+            self._pace(max(scanned.source_rows, scanned.target_rows), seconds)
+            rows = self._paced(rows, seconds)
             position = following
 
     def _position(self) -> Position | None:
@@ -244,13 +160,17 @@ class Sweep:
             return max(rows // 2, ROWS_MIN)
         return min(rows + rows // 4, self._settings.chunk_rows)
 
+    def _pace(self, rows: int, seconds: float) -> None:
+        until = time.monotonic() + self._throttle.pace(rows, seconds)
+        while (left := until - time.monotonic()) > 0:
+            self._check_time()
+            time.sleep(min(left, 0.5))
+
     def _range(self, number: int, position: Position, rows: int) -> tuple[Scanned, int]:
         def found(key: bytes, texts: Texts) -> None:
-            # One that waits already belongs to an earlier range, which stays open for it.
-            if self._confirmer.watched(key) or self._progress.suspect(number, key):
-                self._confirmer.add([Suspect(key, texts, number)])
-            while len(self._confirmer) >= self._settings.suspects_max:
-                self._wait_for_due()
+            self._settling.found(number, key, texts)
+            while self._settling.full:
+                self._wait()
                 self._settle()
 
         for attempt in range(self._settings.retries_max + 1):
@@ -258,67 +178,50 @@ class Sweep:
                 return self._scan.range(position, rows, found), rows
             except TooManyVariantsError:
                 raise _Stopped("too many keys are written in more than one way") from None
-            except (psycopg.Error, FigwatchError, AssertionError) as error:
+            except (DatabaseError, FigwatchError, AssertionError) as error:
                 self._recover(error, attempt)
-                if isinstance(error, psycopg.errors.QueryCanceled):
+                if isinstance(error, DatabaseError) and error.trouble is Trouble.TOO_LONG:
                     rows = max(rows // 2, ROWS_MIN)
         raise AssertionError  # `_recover` ends the last attempt
 
     def _recover(self, error: Exception, attempt: int) -> None:
         """Make ready for another attempt, or stop."""
-        if isinstance(error, _DDL_ERRORS):
-            raise _Stopped(f"{CHANGED} ({_said(error)})") from None
-        passing = (psycopg.OperationalError, psycopg.InterfaceError, FigwatchError)
-        if attempt >= self._settings.retries_max or not isinstance(error, passing):
-            raise _Stopped(f"a range could not be read: {_said(error)}") from None
+        trouble = error.trouble if isinstance(error, DatabaseError) else Trouble.PASSING
+        if isinstance(error, AssertionError) or trouble is Trouble.CHANGED:
+            raise _Stopped(f"{CHANGED} ({str(error) or 'the table is not what it was'})") from None
+        passing = trouble in {Trouble.PASSING, Trouble.TOO_LONG}
+        if attempt >= self._settings.retries_max or not passing:
+            raise _Stopped(f"a range could not be read: {error}") from None
         for session in self._p.sessions:
             session.close()
         time.sleep(min(0.2 * 2**attempt, 5.0))
+        self._check_time()
 
     # -- suspects
 
     def _settle(self) -> None:
         for attempt in range(self._settings.retries_max + 1):
             try:
-                outcomes = self._confirmer.settle()
+                self._settling.settle()
                 break
-            except (psycopg.Error, FigwatchError, AssertionError) as error:
+            except NoVerdictError:
+                raise _Stopped(
+                    f"no judge of `figwatch run` answered within {self._settings.verdict_seconds:g}"
+                    " s: start it, or sweep with --databases-only"
+                ) from None
+            except (DatabaseError, FigwatchError, AssertionError) as error:
                 self._recover(error, attempt)
-        for outcome in outcomes:
-            self._book(outcome)
-        self._progress.close()
         limit = self._options.differences_max
         if limit is not None and self._progress.differences_total >= limit:
             raise _Stopped(f"stopped at {limit} differences, as asked")
 
-    def _book(self, outcome: Outcome) -> None:
-        suspect = outcome.suspect
-        totals = self._progress.settled(suspect.chunk, suspect.key)
-        if totals is None or outcome.settled is Settled.EQUAL:
-            return
-        if outcome.settled is Settled.IN_FLIGHT:
-            totals.in_flight += 1
-        elif outcome.settled is Settled.UNCONFIRMED:
-            totals.unconfirmed += 1
-            totals.unconfirmed_keys.append(self._p.keys.shown(suspect.key))
-        elif any(row is not None and row.fault for row in (outcome.source, outcome.target)):
-            totals.unreadable += 1
-        else:
-            kind = kind_of(outcome)
-            self._progress.difference(totals, lambda: difference(self._p, kind, outcome))
-            for hear in self._options.on_outcome:
-                hear(self._p, kind, outcome)
-
-    def _wait_for_due(self) -> None:
-        due_us = self._confirmer.due_us
-        if due_us is not None:
-            left = due_us / 1e6 - time.monotonic()
-            time.sleep(min(max(left, 0.0), 0.5))
+    def _wait(self) -> None:
+        self._settling.pause()
         self._check_time()
 
     def _finish(self) -> None:
-        while len(self._confirmer):
-            self._wait_for_due()
+        while len(self._settling):
+            self._wait()
             self._settle()
             self._checkpoint()
         self._progress.close()
@@ -331,13 +234,15 @@ class Sweep:
             self._throttle.wait()
         except OverloadedError as error:
             raise _Stopped(f"paused for too long: {error}") from None
-        except psycopg.Error:
+        except (DatabaseError, FigwatchError):
             return  # the next range meets the same server, and has its retries
 
     def _check_time(self) -> None:
         limit = self._options.seconds_max
         if limit is not None and time.monotonic() - self._began > limit:
             raise _Stopped(f"stopped after {limit:g} s, as asked")
+        if why := self._options.stop():
+            raise _Stopped(why)
 
     def _checkpoint(self) -> None:
         now = time.monotonic()
@@ -348,21 +253,20 @@ class Sweep:
             self._options.on_progress(self._report())
 
     def _save(self) -> None:
-        varied = any(self._scan.variants)
-        if self._progress.next is not None and not varied:
+        following = self._progress.next
+        if self._whole and following is not None and not self._scan.varied:
             seconds = self._earlier_seconds + time.monotonic() - self._began
-            self._state.save(
-                kept_of(self._digest, self._progress.next, self._progress.totals, seconds)
-            )
+            totals = self._progress.totals
+            self._state.save(kept_of(self._digest, following, totals, seconds, self.began_us))
 
     def _resume(self) -> bool:
         kept, why = self._state.load(self._digest, self._settings.resume_max_age_hours * 3600)
         if kept is None:
             self._reasons.append(why)
             return False
-        self._progress = Progress(self._settings.differences_listed_max, kept.totals)
+        self._progress.totals = kept.totals
         self._progress.next = kept.phase, kept.after
-        self._earlier_seconds = kept.seconds
+        self._earlier_seconds, self.began_us = kept.seconds, kept.began_us
         self._resumed_rows = sum(self._progress.rows)
         return True
 
@@ -374,7 +278,7 @@ class Sweep:
         left = (expected - sum(rows)) / rate if rate else 0.0
         return Report(
             self._p.rule.name, sum(rows), rate, sum(rows) / expected, left,
-            self._progress.differences_total, len(self._confirmer),
+            self._progress.differences_total, len(self._settling),
         )  # fmt: skip
 
     # -- the end
@@ -387,10 +291,8 @@ class Sweep:
                 continue
             try:
                 count = session.rows(query)[0][0]
-            except psycopg.Error as error:
-                raise _Stopped(
-                    f"the rows without a key could not be counted: {_said(error)}"
-                ) from None
+            except (DatabaseError, FigwatchError) as error:
+                raise _Stopped(f"the rows without a key could not be counted: {error}") from None
             if count:
                 self._reasons.append(
                     f"{count} rows of side `{session.side}` have NULL in their key"
@@ -400,11 +302,11 @@ class Sweep:
         """Whether both tables are still those the sweep began with."""
         try:
             now = [
-                postgres.table_facts(s, t.name)
-                for s, t in zip(self._p.sessions, self._p.tables, strict=True)
+                session.table_facts(table.name)
+                for session, table in zip(self._p.sessions, self._p.tables, strict=True)
             ]
-        except (psycopg.Error, FigwatchError) as error:
-            self._reasons.append(f"the tables could not be looked at again: {_said(error)}")
+        except (DatabaseError, FigwatchError) as error:
+            self._reasons.append(f"the tables could not be looked at again: {error}")
             return False
         return all(
             n is not None and n.shape == t.shape for n, t in zip(now, self._p.tables, strict=True)
@@ -414,7 +316,7 @@ class Sweep:
         totals = self._progress.all_totals()
         reasons = list(self._reasons)
         whole = complete and not any("NULL in their key" in r for r in reasons)
-        for count, what in _left_open(totals, len(self._confirmer)):
+        for count, what in _left_open(totals, len(self._settling), self._settling.unanswered):
             if count:
                 whole = False
                 reasons.append(f"{count} {what}")
@@ -429,36 +331,14 @@ class Sweep:
         )  # fmt: skip
 
 
-def _left_open(totals: Totals, waiting: int) -> list[tuple[int, str]]:
+def _left_open(totals: Totals, waiting: int, unanswered: int) -> list[tuple[int, str]]:
     return [
-        (totals.unconfirmed, "keys kept changing while they were watched: unconfirmed"),
+        (
+            totals.unconfirmed - unanswered,
+            "keys kept changing while they were watched: unconfirmed",
+        ),
+        (unanswered, "keys looked different, and the judges gave no verdict in time: unconfirmed"),
         (waiting, "keys looked different and were not settled"),
         (totals.unreadable, "rows hold values that the mapping cannot read"),
         (totals.ambiguous, "rows share their canonical key with another row of their table"),
     ]
-
-
-def difference(prepared: Prepared, kind: DifferenceKind, outcome: Outcome) -> Difference:
-    """A settled outcome with the columns that differ by their canonical values."""
-    columns: tuple[str, ...] = ()
-    if outcome.source is not None and outcome.target is not None:
-        atoms = prepared.readers[0].atoms(outcome.source), prepared.readers[1].atoms(outcome.target)
-        columns = tuple(
-            rule.name
-            for rule, one, other in zip(prepared.rule.columns, *atoms, strict=True)
-            if one != other
-        )
-    return Difference(prepared.keys.shown(outcome.suspect.key), kind, columns)
-
-
-def kind_of(outcome: Outcome) -> DifferenceKind:
-    """How a settled outcome differs."""
-    if outcome.target is None:
-        return DifferenceKind.MISSING
-    return DifferenceKind.EXTRA if outcome.source is None else DifferenceKind.VALUE_MISMATCH
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, psycopg.Error):
-        return postgres.reason(error)
-    return str(error) or "the table is not what it was"

@@ -9,14 +9,12 @@ import random
 import time
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
 from figwatch.connectors.config import Config
-from figwatch.connectors.sweep import postgres
 from figwatch.connectors.sweep.confirm import Confirmer, Outcome, Suspect
+from figwatch.connectors.sweep.outcomes import difference, kind_of
+from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.connectors.sweep.rows import UnreadableKeyError
-from figwatch.connectors.sweep.runner import Prepared, difference, kind_of
+from figwatch.connectors.sweep.session import DatabaseError
 from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.sweep_confirm import Patience, Settled
@@ -60,8 +58,8 @@ def sample_pair(
                 for key, text in keys.items()
             )
         outcomes = _settle(confirmer)
-    except psycopg.Error as error:
-        raise FigwatchError("sweep.database", postgres.reason(error)) from None
+    except DatabaseError as error:
+        raise FigwatchError("sweep.database", str(error)) from None
     return _result(prepared, drawn, outcomes, seed, time.monotonic() - began)
 
 
@@ -69,8 +67,7 @@ def _draw(prepared: Prepared, side: Side, rows: int, seed: int) -> dict[bytes, t
     session, reader = prepared.sessions[side], prepared.readers[side]
     estimate = prepared.tables[side].rows_estimate
     if not estimate:  # never analysed
-        count = sql.SQL("SELECT count(*) FROM {}").format(reader.statements.from_)
-        estimate = session.rows(count)[0][0]
+        estimate = session.rows(reader.statements.count())[0][0]
     part = min(rows / max(estimate, 1), 1.0)
     limit = min(4 * rows, ROWS_MAX)
     while True:

@@ -17,7 +17,7 @@ from figwatch.validators.sweep_facts import TableFacts
 from figwatch.validators.sweep_plan import SweepPlan
 from figwatch.validators.sweep_progress import Totals
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -33,6 +33,8 @@ class Kept(msgspec.Struct, frozen=True):
     after: tuple[str, ...] | None
     totals: Totals
     seconds: float
+    began_us: int
+    """When its first look began, wall clock."""
 
 
 def digest(rule: PairRule, plan: SweepPlan, tables: tuple[TableFacts, TableFacts]) -> str:
@@ -79,6 +81,9 @@ class StateFile:
 
 
 def kept_of(
-    expected: str, position: tuple[int, tuple[str, ...] | None], totals: Totals, seconds: float
-) -> Kept:
-    return Kept(STATE_VERSION, expected, time.time(), position[0], position[1], totals, seconds)
+    expected: str, position: tuple[int, tuple[str, ...] | None], totals: Totals, seconds: float,
+    began_us: int,
+) -> Kept:  # fmt: skip
+    """What to write down of a sweep that goes on at `position`."""
+    now = time.time()
+    return Kept(STATE_VERSION, expected, now, *position, totals, seconds, began_us)

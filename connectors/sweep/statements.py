@@ -4,33 +4,18 @@ Keys travel as texts, as the server writes them; `figwatch.connectors.sweep.rows
 that come back, `figwatch.connectors.sweep.scan` asks.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
-from psycopg import sql
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from figwatch.connectors.sweep.postgres import split_name
-from figwatch.validators.change import Side
-from figwatch.validators.sweep_facts import ColumnFacts, Family, TableFacts
-from figwatch.validators.sweep_plan import Cast, ColumnPlan, SweepPlan
-
-KeyText = tuple[str, ...]
-"""A key as texts, in the order of the pair's key."""
-Range = tuple[KeyText | None, KeyText | None]
-"""Above the first, up to and with the second; None: from the beginning, to the end."""
+from figwatch.connectors.sweep.one_side import KeyText, OneSide, Range
+from figwatch.connectors.sweep.postgres_catalogue import split_name
+from figwatch.validators.sweep_facts import ColumnFacts, Family
+from figwatch.validators.sweep_plan import Cast, ColumnPlan
 
 
-@dataclasses.dataclass(frozen=True)
-class Statements:
-    """What can be asked of one side. `fields` are the raw columns a line holds behind the shared
-    ones (see `lines`).
-    """
-
-    side: Side
-    table: TableFacts
-    plan: SweepPlan
-    extra: tuple[str, ...]
+class PostgresStatements(OneSide):
+    """See `figwatch.connectors.sweep.one_side.Statements`."""
 
     @property
     def from_(self) -> Composed:
@@ -42,32 +27,13 @@ class Statements:
         """
         return Identifier("t", name)
 
-    def facts(self, name: str) -> ColumnFacts:
-        found = self.table.column(name)
-        assert found is not None  # the planner refused otherwise
-        return found
-
-    def name_of(self, plan: ColumnPlan) -> str:
-        """The column of a rule on this side."""
-        rule = plan.rule
-        return rule.target if self.side is Side.TARGET else rule.source or rule.name
-
     # -- rows
 
     def lines(
         self, where: Composable, limit: int | None = None, *,
         versions: bool = False, ordered: bool = True,
     ) -> Composed:  # fmt: skip
-        """Rows in the order of the key: first the key, then the shared columns in the mapping's
-        order, so that equal rows of both sides are equal lines; then `extra` raw columns.
-        `versions` puts the row's version before it all.
-        """
-        shared = [
-            p
-            for p in (*self.plan.key, *self.plan.columns)
-            if p.shared is not None or p in self.plan.key
-        ]
-        selected = [self._written(self.facts(self.name_of(p)), p) for p in shared]
+        selected = [self._written(self.facts(self.name_of(p)), p) for p in self.shared]
         selected += [self._written(self.facts(name), None) for name in self.extra]
         if versions:
             selected.insert(0, SQL("t.xmin::text"))
@@ -77,7 +43,6 @@ class Statements:
         )
 
     def nothing(self) -> Composed:
-        """No row, but every right that a row would need."""
         return self.lines(SQL("false"))
 
     def _written(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
@@ -97,11 +62,6 @@ class Statements:
     def _order(self) -> Composed:
         return SQL(", ").join(self.column(name) for name in self.plan.order[self.side])
 
-    def _ordered(self, key: KeyText) -> list[Composable]:
-        """The key's literals in the order of the index."""
-        by_name = {self.name_of(p): text for p, text in zip(self.plan.key, key, strict=True)}
-        return [self.literal(name, by_name[name]) for name in self.plan.order[self.side]]
-
     def literal(self, name: str, text: str) -> Composed:
         """A key text as this column's type."""
         return SQL("{}::{}").format(Literal(text), SQL(self._type(name, text)))
@@ -113,20 +73,17 @@ class Statements:
         return "text" if facts.family is Family.TEXT else facts.type
 
     def within(self, bounds: Range) -> Composable:
-        """The condition of a range."""
         columns = SQL("({})").format(self._order())
         parts: list[Composable] = []
         for operator, key in zip((">", "<="), bounds, strict=True):
             if key is not None:
+                literals = [self.literal(name, text) for name, text in self.ordered(key)]
                 parts.append(
-                    SQL("{} {} ({})").format(
-                        columns, SQL(operator), SQL(", ").join(self._ordered(key))
-                    )
+                    SQL("{} {} ({})").format(columns, SQL(operator), SQL(", ").join(literals))
                 )
         return SQL(" AND ").join(parts) if parts else SQL("true")
 
     def among(self, keys: Sequence[KeyText]) -> Composed:
-        """The condition for rows with one of these keys."""
         arrays = [
             SQL("{}::text[]::{}[]").format(
                 Literal([key[i] for key in keys]), SQL(self._searched(self.name_of(p)))
@@ -147,10 +104,9 @@ class Statements:
     def _searched(self, column: str) -> str:
         return "text" if self.facts(column).family is Family.ENUM else self._type(column)
 
-    def boundary(self, after: KeyText | None, rows: int) -> Composed:
-        """The key `rows` rows further on."""
+    def boundary(self, bounds: Range, rows: int) -> Composed:
         return SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
-            self._keys(), self.from_, self.within((after, None)), self._order(), Literal(rows - 1)
+            self._keys(), self.from_, self.within(bounds), self._order(), Literal(rows - 1)
         )
 
     def _keys(self) -> Composed:
@@ -160,23 +116,39 @@ class Statements:
         )
 
     def null_keys(self) -> Composed | None:
-        """The number of rows that have no whole key; None where that cannot be."""
-        loose = [self.name_of(p) for p in self.plan.key if not self.facts(self.name_of(p)).not_null]
+        loose = self.loose()
         if not loose:
             return None
         condition = SQL(" OR ").join(SQL("{} IS NULL").format(self.column(name)) for name in loose)
         return SQL("SELECT count(*) FROM {} WHERE {}").format(self.from_, condition)
 
+    def count(self) -> Composed:
+        return SQL("SELECT count(*) FROM {}").format(self.from_)
+
     def sampled(self, share: float, seed: int, limit: int) -> Composed:
-        """Keys of a random sample of rows, each row drawn on its own."""
         return SQL("SELECT {} FROM {} TABLESAMPLE BERNOULLI ({}) REPEATABLE ({}) LIMIT {}").format(
             self._keys(), self.from_, Literal(share * 100), Literal(seed), Literal(limit)
         )
 
+    def tallied(self, keys: Sequence[KeyText], ranges: Sequence[Range]) -> Composed:
+        names = [self.name_of(p) for p in self.plan.key]
+        arrays = [
+            SQL("{}::text[]::{}[]").format(
+                Literal([key[i] for key in keys]), SQL(self._type(name, "." * 19))
+            )
+            for i, name in enumerate(names)
+        ]
+        counts = [
+            SQL("count(*) FILTER (WHERE {})").format(self.within(bounds)) for bounds in ranges
+        ]
+        return SQL("SELECT {} FROM unnest({}) AS t ({})").format(
+            SQL(", ").join(counts), SQL(", ").join(arrays),
+            SQL(", ").join(Identifier(name) for name in names),
+        )  # fmt: skip
+
     # -- checksums
 
     def leaves(self, bounds: Range, mask: int) -> Composed:
-        """For each leaf (rows by their key's hash): number and sum of hashes."""
         return SQL(
             "SELECT ({key} & {mask})::int4, count(*), sum({row})::text FROM {table} WHERE {where}"
             " GROUP BY 1"
@@ -186,7 +158,6 @@ class Statements:
         )  # fmt: skip
 
     def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> Composed:
-        """Key and hash of the rows in these leaves, in the order of the key."""
         return SQL(
             "SELECT {keys}, ({row})::text FROM {table} WHERE {where}"
             " AND ({key} & {mask}) = ANY({leaves}::int8[])"
@@ -262,6 +233,3 @@ _INT_HASHES = {"integer": "hashint4extended({v}, {s})", "smallint": "hashint2ext
 
 def _limit(limit: int | None) -> Composable:
     return SQL("") if limit is None else SQL(" LIMIT {}").format(Literal(limit))
-
-
-__all__ = ["KeyText", "Range", "Statements", "sql"]

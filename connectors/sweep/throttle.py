@@ -1,27 +1,15 @@
-"""Kind to production: how far a replica is behind, how busy a server is, and waiting for both.
+"""Kind to production: a replica that is behind, a server that is busy, the rate that is allowed.
 
 `figwatch.connectors.sweep.runner` asks between two ranges.
 """
 
 import time
 
-from psycopg import sql
-
 from figwatch.connectors.config_sweep import SweepConfig
-from figwatch.connectors.sweep.postgres import Session
+from figwatch.connectors.sweep.session import Session
 
 LOOK_SECONDS = 2.0
 WAIT_SECONDS = 1.0
-
-# A replica that has replayed all it received is not behind, however old its last transaction.
-_BURDEN = sql.SQL("""
-SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0)
-       END::float8,
-       (SELECT count(*) FROM pg_stat_activity
-         WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())
-""")
 
 
 class OverloadedError(Exception):
@@ -52,9 +40,14 @@ class Throttle:
         self._looked = time.monotonic()
         return self._looked - began
 
+    def pace(self, rows: int, seconds: float) -> float:
+        """How long to wait so that `rows` of one side, read in `seconds`, are not too many."""
+        limit = self._settings.rows_per_second_max
+        return 0.0 if limit is None else max(rows / limit - seconds, 0.0)
+
     def _burden(self) -> str | None:
         for session in self._sessions:
-            lag_seconds, active = session.rows(_BURDEN)[0]
+            lag_seconds, active = session.burden()
             if lag_seconds > self._settings.lag_max_seconds:
                 return f"the replica of side `{session.side}` is {lag_seconds:.0f} s behind"
             if active > self._settings.active_sessions_max:

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.repair import RepairFile
-from figwatch.connectors.sweep.runner import prepare
 from figwatch.connectors.sweep.sample import sample_pair
 from figwatch.validators.errors import FigwatchError
 from tests.e2e import bare_postgres
@@ -478,7 +478,7 @@ def test_servers_of_two_versions_are_compared_after_their_hashes_were(
 
 
 def test_md5_finds_the_same_where_hashes_cannot_be_compared(lab: Lab, monkeypatch):
-    monkeypatch.setattr("figwatch.connectors.sweep.postgres._PROBE", "SELECT 1 / 0")
+    monkeypatch.setattr("figwatch.connectors.sweep.postgres_catalogue._PROBE", "SELECT 1 / 0")
     _stock(lab)
     assert lab.way(PAIR) == "checksum"
     assert found(lab.sweep(PAIR)) == set()

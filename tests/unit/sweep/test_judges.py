@@ -1,8 +1,8 @@
 """What a judge is told of a settled difference."""
 
 from figwatch.connectors.sweep.confirm import Outcome, Suspect
+from figwatch.connectors.sweep.judges import partition_of, suspect_of
 from figwatch.connectors.sweep.rows import Row
-from figwatch.connectors.sweep.tell import partition_of, suspect_of
 from figwatch.streams.stretch import partition_of as worker_partition_of
 from figwatch.validators.sweep_confirm import Settled
 
