@@ -99,7 +99,7 @@ def sketch_of(atom: Atom) -> int:
     if atom is None:
         return NULL_SKETCH
     if atom.__class__ is int:
-        return atom % SKETCH_PRIME + 1
+        return atom % SKETCH_PRIME or SKETCH_PRIME
     data = atom.encode() if atom.__class__ is str else encode(atom)
     return xxhash.xxh32_intdigest(data) & 0xFFFF or 1
 
@@ -125,7 +125,7 @@ def cell(index: int, atom_of: Callable[[Any, int], Atom], special: Special) -> C
         if atom is None:
             return None, NULL_SKETCH
         if atom.__class__ is int:
-            return atom, atom % SKETCH_PRIME + 1
+            return atom, sketch_of(atom)
         encoded = encode(atom)
         if len(encoded) < LONG_BYTES_MIN:
             return atom, sketch_of(atom)

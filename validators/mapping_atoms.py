@@ -43,7 +43,7 @@ def atom_reader(  # noqa: C901  # the steps of one value, in their order
     t = rule.transforms
     nothing = finish(literal(t.null_as, kind)) if t.has_null_as else None
     values = {name: literal(value, kind) for name, value in t.values} if side is Side.SOURCE else {}
-    silent = (wire or PLAIN).silent_null or _silent_by_type(agreement, side, wire)
+    silent = silent_null(agreement, side, wire)
     folds = agreement.folds if rule.null_default and not t.has_null_as else set()
     path = rule.path(side)
     old = kind.base in STAMPS or kind.base is Base.DATE
@@ -128,10 +128,12 @@ def _is_old(value: Any, kind: Kind) -> bool:
     return bool(value < limit)
 
 
-def _silent_by_type(agreement: Agreement, side: Side, wire: Wire | None) -> bool:
-    """Whether the column's type is one whose unchanged TOAST Debezium shows as null, where no
-    schema says it: the configuration's or the catalogue's type then does.
+def silent_null(agreement: Agreement, side: Side, wire: Wire | None) -> bool:
+    """Whether the column's type is one whose unchanged TOAST Debezium shows as null. Where no
+    schema says it, the configuration's or the catalogue's type does.
     """
+    if wire is not None and wire.silent_null:
+        return True
     kind = agreement.read_kind(side, wire)
     item = kind.item.base if kind.item is not None else None
     if kind.base is Base.DECIMAL:

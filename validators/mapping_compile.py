@@ -1,13 +1,15 @@
-"""A side's half of a pair's mapping as two generated functions: row → fingerprint, row → key.
+"""A side's half of a pair's mapping as generated code: row → fingerprint, row → key.
 
 Generated code keeps the common cases (`mapping_inline`) in line and calls a closure of
 `canonical.cell` for everything else; both give the same bytes. The sources of a row are attributes
-`f0`, `f1`, ... of a Struct that the decoder makes from the names in `fields`.
+`f0`, `f1`, ... of a Struct that the decoder makes from the names in `fields`. The decoder puts the
+lines of `row_code` and `key_code` into one function for a whole record; `compile_row` and
+`compile_key` are functions of their own, for every other shape.
 """
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -16,10 +18,16 @@ from figwatch.validators.canonical import Placeholder, Special, UnknownValueErro
 from figwatch.validators.canonical_atoms import Atom
 from figwatch.validators.canonical_kinds import Kind
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import ColumnRule
 from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_atoms import DATED, AtomOf, Wires, column_atom, wire_of
-from figwatch.validators.mapping_inline import decimal_cell, inline
+from figwatch.validators.mapping_inline import (
+    Case,
+    cases,
+    decimal_cell,
+    known_values,
+    remembers,
+    text_limit,
+)
 
 Fingerprinted = tuple[bytes, bytes, tuple[int, ...], tuple[tuple[int, bytes], ...]]
 """Fingerprint, sketch, unknown columns, carried digests."""
@@ -27,117 +35,172 @@ RowFunction = Callable[[Any, int], Fingerprinted]
 KeyFunction = Callable[[Any], bytes]
 
 
-def compile_row(
-    agreements: Sequence[Agreement],
-    side: Side,
-    fields: Mapping[str, int],
-    wires: Wires,
-    placeholder: Placeholder,
-) -> RowFunction:
-    """The row function of a side. `fields` gives each raw column its attribute number.
+class Half(NamedTuple):
+    """A side's part of some columns, and how its records are written: what code is made from."""
 
-    The function raises MissingColumnError and BadValueError.
+    agreements: Sequence[Agreement]
+    side: Side
+    fields: Mapping[str, int]
+    """Raw column → number of its attribute."""
+    wires: Wires
+    placeholder: Placeholder
+    quick: bool = True
+    """Without it every column takes the plain way, to the same result."""
+
+    def raw(self, agreement: Agreement, row: str) -> str:
+        """The expression of a column's raw value; of several, a list."""
+        rule = agreement.rule
+        names = [f"{row}.f{self.fields[column]}" for column in rule.columns(self.side)]
+        if self.side is Side.SOURCE and rule.transforms.concat:
+            return f"[{', '.join(names)}]"
+        return names[0] if names else "None"
+
+    def cases(self, agreement: Agreement) -> list[Case]:
+        """The common cases of a column."""
+        if not self.quick:
+            return []
+        wire = wire_of(agreement, self.side, self.wires)
+        return cases(agreement, self.side, wire, self.placeholder.text_min)
+
+
+class Code(NamedTuple):
+    """Lines of a function without their indent, and the names they need."""
+
+    lines: list[str]
+    scope: dict[str, Any]
+
+
+class Memory(NamedTuple):
+    """Which columns remember values: all but those in `many`, which have too many of them."""
+
+    many: set[str]
+    full: Callable[[], None]
+    """Told when a column was added to `many`: the code should be made anew."""
+
+
+def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: Any = None) -> Code:
+    """Code that turns row `r`, under `flags`, into `h` (fingerprint), `x` (sketch), `u` (unknown
+    columns) and `c` (carried digests). `tag` keeps the names of several rows apart; `sample` is a
+    row that is likely.
+
+    The code raises MissingColumnError, BadValueError, OverflowError (an integer beyond 64 bits);
+    then `special` holds rests.
     """
     special: Special = []
+    count = len(half.agreements)
+    ids = [f"{tag}{i}" for i in range(count)]
     scope: dict[str, Any] = {
-        "special": special,
+        f"special{tag}": special,
+        f"pack{tag}": struct.Struct(f"<{count}H").pack,
         "completed": canonical.completed,
         "enc": canonical.encode,
         "xxh128": xxhash.xxh3_128_digest,
         "xxh32": xxhash.xxh32_intdigest,
-        "pack": struct.Struct(f"<{len(agreements)}H").pack,
     }
-    quick: list[str] = []
-    slow: list[str] = []
-    for i, agreement in enumerate(agreements):
-        columns = agreement.rule.columns(side)
-        wire = wire_of(agreement, side, wires)
-        atom_of = column_atom(agreement, side, wires, placeholder)
-        convert = canonical.cell(i, atom_of, special)
-        scope[f"c{i}"] = decimal_cell(agreement, side, wire, convert) or convert
-        scope[f"d{i}"] = convert
-        quick += _column_code(
-            i, columns, fields, inline(agreement, side, wire, placeholder.text_min)
-        )
-        slow += [f"    a{i}, s{i} = d{i}({_raw(agreement.rule, side, fields)}, flags)"]
-    numbers = range(len(agreements))
-    row = "".join(f"a{i}, " for i in numbers)
-    end = [
-        f"    h = xxh128(enc(({row})))",
-        f"    k = pack({', '.join(f's{i}' for i in numbers)})",
-        "    if special:",
-        "        f, u, c = completed(h, special)",
-        "        special.clear()",
-        "        return f, k, u, c",
-        "    return h, k, (), ()",
-    ]
-    guard = [
-        "  except OverflowError:",  # an integer beyond 64 bits
-        "    special.clear()",
-        "    return slow_row(r, flags)",
-        "  except BaseException:",
-        "    special.clear()",
-        "    raise",
-    ]
-    _define(scope, "slow_row", ["def slow_row(r, flags):", "  try:", *slow, *end, *guard[-3:]])
-    row_of: RowFunction = _define(
-        scope, "row", ["def row(r, flags):", "  try:", *quick, *end, *guard]
+    lines: list[str] = []
+    for index, agreement in enumerate(half.agreements):
+        wire = wire_of(agreement, half.side, half.wires)
+        atom_of = column_atom(agreement, half.side, half.wires, half.placeholder)
+        cell = canonical.cell(index, atom_of, special)
+        if half.quick:
+            cell = decimal_cell(agreement, half.side, wire, cell) or cell
+        scope[f"c{ids[index]}"] = cell
+        lines += _Column(half, agreement, ids[index], cell).lines(memory, scope, sample)
+    row = "".join(f"a{i}, " for i in ids)
+    return Code(
+        [
+            *lines,
+            f"h = xxh128(enc(({row})))",
+            f"x = pack{tag}({', '.join(f's{i}' for i in ids)})",
+            f"if special{tag}:",
+            f"    h, u, c = completed(h, special{tag})",
+            f"    special{tag}.clear()",
+            "else: u = c = ()",
+        ],
+        scope,
     )
-    return row_of
 
 
-def _raw(rule: ColumnRule, side: Side, fields: Mapping[str, int]) -> str:
-    columns = rule.columns(side)
-    if side is Side.SOURCE and rule.transforms.concat:
-        return "[" + ", ".join(f"r.f{fields[column]}" for column in columns) + "]"
-    return f"r.f{fields[columns[0]]}" if columns else "None"
+class _Column(NamedTuple):
+    """One column of a row in the making: variables `a<id>` (value, then atom), `s<id>` (sketch)."""
+
+    half: Half
+    agreement: Agreement
+    id: str
+    convert: canonical.Cell
+
+    @property
+    def name(self) -> str:
+        return f"a{self.id}"
+
+    def branches(self, memory: Memory | None, scope: dict[str, Any]) -> list[tuple[str, str, type]]:
+        """(condition, assignment, class of the raw value) of the common cases."""
+        found = self.half.cases(self.agreement)
+        branches = [
+            (case.test.format(a=self.name), self._assigned(case), case.of) for case in found
+        ]
+        if memory is None or self.id in memory.many:
+            return branches
+        if not remembers(self.agreement, self.half.side):
+            return branches
+
+        def full() -> None:
+            memory.many.add(self.id)
+            memory.full()
+
+        texts = any(case.of is str for case in found)
+        limit = text_limit(self.half.placeholder.text_min)
+        known = known_values(limit, self.convert, texts=texts, full=full)
+        scope |= {f"m{self.id}": known.values.get, f"l{self.id}": known.learn}
+        value = f"m{self.id}({self.name}) or l{self.id}({self.name}, flags)"
+        remembered = [
+            (f"type({self.name}) is {of.__name__}", f"{self.name}, s{self.id} = {value}", of)
+            for of in (str, bytes)
+        ]
+        return [*(branch for branch in branches if branch[2] is not str), *remembered]
+
+    def _assigned(self, case: Case) -> str:
+        atom = case.atom.format(a=self.name)
+        first = "" if atom == self.name else f"{self.name} = {atom}; "
+        return f"{first}s{self.id} = {case.sketch.format(a=self.name)}"
+
+    def lines(self, memory: Memory | None, scope: dict[str, Any], sample: Any) -> list[str]:
+        branches = self.branches(memory, scope)
+        columns = self.agreement.rule.columns(self.half.side)
+        likely = (
+            type(getattr(sample, f"f{self.half.fields[columns[0]]}", None)) if columns else None
+        )
+        branches.sort(key=lambda branch: branch[2] is not likely)
+        lines = [f"{self.name} = {self.half.raw(self.agreement, 'r')}"]
+        for number, (test, assign, _) in enumerate(branches):
+            lines.append(f"{'elif' if number else 'if'} {test}: {assign}")
+        call = f"{self.name}, s{self.id} = c{self.id}({self.name}, flags)"
+        return [*lines, f"else: {call}" if branches else call]
 
 
-def _column_code(
-    i: int, columns: tuple[str, ...], fields: Mapping[str, int], branches: list[str]
-) -> list[str]:
-    if len(columns) != 1:
-        raws = ", ".join(f"r.f{fields[column]}" for column in columns)
-        return [f"    a{i}, s{i} = c{i}([{raws}], flags)"]
-    lines = [f"    v = r.f{fields[columns[0]]}"]
-    for number, branch in enumerate(branches):
-        test, _, assign = branch.format(i=i).partition(": ")
-        sketch = "xxh32(v.encode()) & 65535 or 1" if "is str" in test else f"a{i} % 65521 + 1"
-        lines.append(f"    {'elif' if number else 'if'} {test}:")
-        lines.append(f"        {assign}; s{i} = {sketch}")
-    call = f"a{i}, s{i} = c{i}(v, flags)"
-    return [*lines, "    else:", f"        {call}"] if branches else [*lines, f"    {call}"]
+def key_code(half: Half, row: str = "r", tag: str = "") -> Code:
+    """Code that turns a row into the canonical key `key`.
 
-
-def compile_key(
-    agreements: Sequence[Agreement],
-    side: Side,
-    fields: Mapping[str, int],
-    wires: Wires,
-    placeholder: Placeholder,
-) -> KeyFunction:
-    """The key function of a side; a null or unknown key column raises UnknownValueError."""
+    The code raises MissingColumnError, UnknownValueError (a null or unknown key column),
+    BadValueError, OverflowError.
+    """
     scope: dict[str, Any] = {"enc": canonical.encode}
     lines = []
-    for i, agreement in enumerate(agreements):
-        wire = wire_of(agreement, side, wires)
-        scope[f"c{i}"] = _key_cell(column_atom(agreement, side, wires, placeholder), agreement.kind)
-        lines.append(f"    v = {_raw(agreement.rule, side, fields)}")
-        branches = inline(agreement, side, wire, placeholder.text_min)
-        if agreement.kind.base in DATED:
-            branches = []
-        for number, branch in enumerate(branches):
-            test, _, assign = branch.format(i=i).partition(": ")
-            lines += [f"    {'elif' if number else 'if'} {test}: {assign}"]
-        lines.append(f"    else: a{i} = c{i}(v)" if branches else f"    a{i} = c{i}(v)")
-    atoms = ", ".join(f"a{i}" for i in range(len(agreements)))
-    raws = ", ".join(_raw(agreement.rule, side, fields) for agreement in agreements)
-    cells = [scope[f"c{i}"] for i in range(len(agreements))]
-    scope["slow"] = lambda raws: canonical.encode([c(v) for c, v in zip(cells, raws, strict=True)])
-    guard = ["  except OverflowError:", f"    return slow([{raws}])"]
-    lines = ["def key(r):", "  try:", *lines, f"    return enc([{atoms}])", *guard]
-    key_of: KeyFunction = _define(scope, "key", lines)
-    return key_of
+    for index, agreement in enumerate(half.agreements):
+        i = f"{tag}{index}"
+        atom_of = column_atom(agreement, half.side, half.wires, half.placeholder)
+        scope[f"k{i}"] = _key_cell(atom_of, agreement.kind)
+        name = f"b{i}"
+        lines.append(f"{name} = {half.raw(agreement, row)}")
+        found = [] if agreement.kind.base in DATED else half.cases(agreement)
+        found = [case for case in found if case.of is not type(None)]
+        for number, case in enumerate(found):
+            atom = f"{name} = {case.atom.format(a=name)}" if case.atom != "{a}" else "pass"
+            lines.append(f"{'elif' if number else 'if'} {case.test.format(a=name)}: {atom}")
+        call = f"{name} = k{i}({name})"
+        lines.append(f"else: {call}" if found else call)
+    names = ", ".join(f"b{tag}{index}" for index in range(len(half.agreements)))
+    return Code([*lines, f"key = enc([{names}])"], scope)
 
 
 def _key_cell(atom_of: AtomOf, kind: Kind) -> Callable[[Any], Atom]:
@@ -150,7 +213,68 @@ def _key_cell(atom_of: AtomOf, kind: Kind) -> Callable[[Any], Atom]:
     return convert
 
 
-def _define(scope: dict[str, Any], name: str, lines: list[str]) -> Any:
+def compile_row(half: Half) -> RowFunction:
+    """The row function of a side. It raises MissingColumnError and BadValueError."""
+    code = row_code(half)
+    scope, special = code.scope, code.scope["special"]
+    cells = [scope[f"c{index}"] for index in range(len(half.agreements))]
+    scope["slow"] = _slow_row(cells, scope["pack"], special)
+    raws = ", ".join(half.raw(agreement, "r") for agreement in half.agreements)
+    lines = [
+        "def row(r, flags):",
+        "  try:",
+        *(f"    {line}" for line in code.lines),
+        "    return h, x, u, c",
+        "  except OverflowError:",  # an integer beyond 64 bits
+        "    special.clear()",
+        f"    return slow([{raws}], flags)",
+        "  except BaseException:",
+        "    special.clear()",
+        "    raise",
+    ]
+    row_of: RowFunction = define(scope, "row", lines)
+    return row_of
+
+
+def _slow_row(
+    cells: Sequence[canonical.Cell], pack: Callable[..., bytes], special: Special
+) -> Callable[[Sequence[Any], int], Fingerprinted]:
+    """The row function that takes every column through its cell."""
+
+    def row(raws: Sequence[Any], flags: int) -> Fingerprinted:
+        try:
+            made = [convert(raw, flags) for convert, raw in zip(cells, raws, strict=True)]
+            short = xxhash.xxh3_128_digest(canonical.encode([atom for atom, _ in made]))
+            fingerprint, unknown, carried = canonical.completed(short, special)
+            return fingerprint, pack(*(sketch for _, sketch in made)), unknown, carried
+        finally:
+            special.clear()
+
+    return row
+
+
+def compile_key(half: Half) -> KeyFunction:
+    """The key function of a side; a null or unknown key column raises UnknownValueError."""
+    code = key_code(half)
+    cells = [code.scope[f"k{index}"] for index in range(len(half.agreements))]
+    code.scope["slow"] = lambda raws: canonical.encode(
+        [cell(raw) for cell, raw in zip(cells, raws, strict=True)]
+    )
+    raws = ", ".join(half.raw(agreement, "r") for agreement in half.agreements)
+    lines = [
+        "def key(r):",
+        "  try:",
+        *(f"    {line}" for line in code.lines),
+        "    return key",
+        "  except OverflowError:",
+        f"    return slow([{raws}])",
+    ]
+    key_of: KeyFunction = define(code.scope, "key", lines)
+    return key_of
+
+
+def define(scope: dict[str, Any], name: str, lines: Sequence[str]) -> Any:
+    """Make a function from generated lines."""
     # The text is made of column numbers only: no name of the user's is in it.
     exec(compile("\n".join(lines), f"<figwatch {name}>", "exec"), scope)  # noqa: S102
     return scope[name]

@@ -1,59 +1,139 @@
-"""The common cases of a column (small integers, short texts, microseconds, short decimals), which
-`mapping_compile` puts into generated code; each gives what `mapping_atoms` does, only sooner.
+"""The common cases of a column (small integers, short texts, microseconds, nulls, values seen
+before), which `mapping_compile` puts into generated code; each gives what `mapping_atoms` does,
+only sooner.
 """
 
 import binascii
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import xxhash
 
 from figwatch.validators import canonical
 from figwatch.validators import canonical_times as times
 from figwatch.validators.canonical_atoms import Atom
-from figwatch.validators.canonical_kinds import Base, Kind
+from figwatch.validators.canonical_kinds import TIMES, Base, Kind
 from figwatch.validators.canonical_wire import Encoding, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import ColumnRule
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_atoms import STAMPS, given_wire
+from figwatch.validators.mapping_atoms import STAMPS, given_wire, silent_null
 from figwatch.validators.mapping_transforms import stages
 
-DECIMALS_MAX = 4_096
-"""Short decimals of a column whose atoms are kept."""
+KNOWN_MAX = 4_096
+"""Values of a column that are remembered with their sketch; one with more is not remembered."""
+KNOWN_LENGTH_MAX = 64
+"""Longest value that is remembered."""
 _INLINE_TEXT = {Base.TEXT, Base.NATURAL}
 _INLINE_INT = {Base.INT, Base.DECIMAL, Base.NATURAL}
+_INLINE_BOOL = {Base.BOOL, Base.NATURAL}
+_INT_SKETCH = f"{{a}} % {canonical.SKETCH_PRIME} or {canonical.SKETCH_PRIME}"
+_SECONDS = (-12_212_553_600, 100_000_000_000)
+"""Years 1583 to 5138: no infinity among them, no question of calendars."""
 
 
-def inline(agreement: Agreement, side: Side, wire: Wire | None, text_limit: int) -> list[str]:
-    """Branches of generated code for the common cases of a column; `v` is the raw value."""
+class Case(NamedTuple):
+    """One case: expressions in which `{a}` is the raw value."""
+
+    test: str
+    atom: str
+    sketch: str
+    of: type
+    """Raw values of this class, to ask for the likely case first."""
+
+
+def text_limit(text_min: int) -> int:
+    """Encoded texts below this length are neither long columns nor placeholders."""
+    return min(canonical.LONG_BYTES_MIN - 1, text_min)
+
+
+def cases(agreement: Agreement, side: Side, wire: Wire | None, text_min: int) -> list[Case]:
+    """The common cases of a column. Texts below `text_min` are never a placeholder."""
     rule, kind = agreement.rule, agreement.kind
-    if _has_work(rule, side) or agreement.folds:
+    if has_work(rule, side) or agreement.folds:
         return []
     seen, given = given_wire(agreement, side, wire)
-    encoding = given.encoding
     found = []
     if kind.base in _INLINE_INT and seen.base in _INLINE_INT:
-        found.append("v.__class__ is int: a{i} = v")
-    if kind.base in _INLINE_TEXT and encoding is None and seen.base in _INLINE_TEXT:
-        found.append(f"v.__class__ is str and len(v) < {text_limit}: a{{i}} = v")
-    stamp = kind.base in STAMPS and seen.base in STAMPS
-    digits = 9 if kind.digits is None else kind.digits
-    for unit, needed, factor in ((Encoding.US, 6, 1), (Encoding.MS, 3, 1_000)):
-        if stamp and encoding is unit and digits >= needed:
-            # years 1583 to 5138: no sentinel, no question of calendars
-            multiply = f" * {factor}" if factor > 1 else ""
-            low, high = (s * 1_000_000 // factor for s in (-12_212_553_600, 100_000_000_000))
-            found.append(f"v.__class__ is int and {low} < v < {high}: a{{i}} = v{multiply}")
-    if kind.base is Base.DATE and seen.base is Base.DATE and encoding is Encoding.DAYS:
-        found.append(f"v.__class__ is int and {times.GREGORIAN_DAYS} <= v < 100000000: a{{i}} = v")
+        found.append(Case("type({a}) is int", "{a}", _INT_SKETCH, int))
+    if kind.base in _INLINE_TEXT and given.encoding is None and seen.base in _INLINE_TEXT:
+        short = f"type({{a}}) is str and len(b := {{a}}.encode()) < {text_limit(text_min)}"
+        found.append(Case(short, "{a}", "xxh32(b) & 65535 or 1", str))
+    if kind.base in _INLINE_BOOL and seen.base in _INLINE_BOOL:
+        prime = str(canonical.SKETCH_PRIME)
+        found.append(Case("{a} is True", "1", "1", bool))
+        found.append(Case("{a} is False", "0", prime, bool))
+    if kind.base in STAMPS and seen.base in STAMPS:
+        found += _stamps(kind, given.encoding)
+    if kind.base is Base.DATE and seen.base is Base.DATE and given.encoding is Encoding.DAYS:
+        modern = f"type({{a}}) is int and {times.GREGORIAN_DAYS} <= {{a}} < 100000000"
+        found.append(Case(modern, "{a}", _INT_SKETCH, int))
+    if found and not rule.transforms.has_null_as and not silent_null(agreement, side, wire):
+        found.append(Case("{a} is None", "None", str(canonical.NULL_SKETCH), type(None)))
     return found
 
 
-def _has_work(rule: ColumnRule, side: Side) -> bool:
+def _stamps(kind: Kind, encoding: Encoding | None) -> list[Case]:
+    digits = 9 if kind.digits is None else kind.digits
+    found = []
+    for unit, needed, factor in ((Encoding.US, 6, 1), (Encoding.MS, 3, 1_000)):
+        if encoding is unit and digits >= needed:
+            low, high = (s * 1_000_000 // factor for s in _SECONDS)
+            multiplied = f"{{a}} * {factor}" if factor > 1 else "{a}"
+            test = f"type({{a}}) is int and {low} < {{a}} < {high}"
+            found.append(Case(test, multiplied, _INT_SKETCH, int))
+    return found
+
+
+def has_work(rule: ColumnRule, side: Side) -> bool:
+    """Whether a value goes through more than its reader and finisher."""
     t = rule.transforms
     return bool(
         stages(rule, side, Kind(Base.NATURAL))
         or rule.path(side)
         or (side is Side.SOURCE and (t.has_constant or t.concat or t.values))
     )
+
+
+class Known(NamedTuple):
+    """What a column remembers: raw value → (atom, sketch). `learn` converts a value that is not
+    among them, with the event's flags.
+    """
+
+    values: dict[Any, tuple[Any, int]]
+    learn: canonical.Cell
+
+
+def remembers(agreement: Agreement, side: Side) -> bool:
+    """Whether the atom of a text depends on the text alone: flags count for old dates."""
+    dated = agreement.kind.base in TIMES or agreement.kind.base is Base.DATE
+    return not dated and not (side is Side.SOURCE and agreement.rule.transforms.concat)
+
+
+def known_values(
+    limit: int, convert: canonical.Cell, *, texts: bool, full: Callable[[], None]
+) -> Known:
+    """A column's memory of texts and bytes; `full` is told when there are too many.
+
+    `texts`: short texts, below `limit` bytes, are their own atoms.
+    """
+    values: dict[Any, tuple[Any, int]] = {}
+    sketch = xxhash.xxh32_intdigest
+
+    def learn(value: Any, flags: int) -> tuple[Any, int]:
+        if texts and value.__class__ is str and len(data := value.encode()) < limit:
+            made: tuple[Any, int] = value, sketch(data) & 65535 or 1
+        else:
+            made = convert(value, flags)
+            if made[0] is canonical.LONG_MARK or len(value) > KNOWN_LENGTH_MAX:
+                return made
+        if len(values) < KNOWN_MAX:
+            values[value] = made
+        else:
+            full()
+        return made
+
+    return Known(values, learn)
 
 
 def decimal_cell(
@@ -64,27 +144,16 @@ def decimal_cell(
     scale = given.scale
     if agreement.kind.base is not Base.DECIMAL or seen.base is not Base.DECIMAL or scale is None:
         return None
-    if _has_work(agreement.rule, side) or agreement.folds or not 0 <= scale <= 18:  # noqa: PLR2004
+    if has_work(agreement.rule, side) or agreement.folds or not 0 <= scale <= 18:  # noqa: PLR2004
         return None
     if given.encoding is not Encoding.BASE64:
         return None
     digits: int = scale
-    seen_before: dict[Any, tuple[Any, int]] = {}  # prices and rates repeat
 
     def quick(value: Any, flags: int) -> tuple[Any, int]:
         kind = value.__class__
-        if kind is not str and kind is not bytes:
-            return convert(value, flags)
-        known = seen_before.get(value)
-        if known is not None:
-            return known
-        atom = _short_decimal(value, digits)
-        if atom is None:
-            return convert(value, flags)
-        made = atom, canonical.sketch_of(atom)
-        if len(seen_before) < DECIMALS_MAX:
-            seen_before[value] = made
-        return made
+        atom = _short_decimal(value, digits) if kind is str or kind is bytes else None
+        return convert(value, flags) if atom is None else (atom, canonical.sketch_of(atom))
 
     return quick
 

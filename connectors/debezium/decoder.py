@@ -43,7 +43,8 @@ class _Pair:
 
 
 class Decoder:
-    """Decodes the records of both sides. Not for several threads at once.
+    """Decodes the records of both sides. Not for several threads at once. Without `quick` every
+    record goes the plain way, to the same changes.
 
     Raises:
         ConfigurationError: a mapping that cannot be, naming the field and the fix.
@@ -55,6 +56,8 @@ class Decoder:
         registries: Mapping[str, SchemaSource] | None = None,
         types: Types | None = None,
         placeholder: str = canonical.PLACEHOLDER,
+        *,
+        quick: bool = True,
     ) -> None:
         self.ignored: Counter[str] = Counter()
         """Records that are no row events, by name (see shapes.Ignored)."""
@@ -63,6 +66,7 @@ class Decoder:
         not compare with those made after."""
         self._config = config
         self._placeholder = Placeholder(placeholder)
+        self._quick = quick
         self._avro = {
             name: AvroReader((registries or {}).get(name) or Registry.of(side), side.format)
             for name, side in config.sides.items()
@@ -221,6 +225,7 @@ class Decoder:
                 self._placeholder,
                 self.ignored,
                 self._reset,
+                quick=self._quick,
             )
             for topic, found in feeds.items()
         }

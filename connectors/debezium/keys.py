@@ -58,17 +58,20 @@ class KeyReader:
         avro: AvroReader,
         placeholder: Placeholder,
         on_wires: Callable[[dict[str, Wire]], None],
+        *,
+        quick: bool = True,
     ) -> None:
         self._feeds = feeds
         self._avro = avro
         self._placeholder = placeholder
         self._on_wires = on_wires
+        self._quick = quick
         self.reset()
 
     def reset(self) -> None:
         """Forget all compiled plans."""
         self._plans: dict[Any, KeyPlan] = {}
-        self._plain = key_plan(self._feeds, {}, self._placeholder)
+        self._plain = key_plan(self._feeds, {}, self._placeholder, quick=self._quick)
         self._direct: dict[bytes, tuple[KeyPlan, Reader]] = {}
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
@@ -102,6 +105,16 @@ class KeyReader:
             if row.f0 is not msgspec.UNSET:
                 return KeyRow(plan, row)
         return self._slow(key, headers)
+
+    def form(self, key: bytes | None) -> tuple[KeyPlan, bytes] | None:
+        """The plan of a JSON key and what stands before its payload; None where `read` needs more
+        than these.
+        """
+        if not key or key[0] != _BRACE:
+            return None
+        if key.startswith(self._prefix):
+            return self._prefix_plan, self._prefix
+        return self._plain, b""
 
     def header(self, value: bytes | None, like: KeyRow | None, headers: Headers) -> KeyRow | None:
         """The key in a header of a move. SimpleHeaderConverter drops its schema: the record key's
@@ -145,7 +158,7 @@ class KeyReader:
             self._on_wires(wires)  # may reset this reader
             if len(self._plans) >= SCHEMAS_MAX:
                 self._plans.clear()
-            plan = key_plan(self._feeds, wires, self._placeholder)
+            plan = key_plan(self._feeds, wires, self._placeholder, quick=self._quick)
             self._plans[document.schema.identity] = plan
         return plan
 

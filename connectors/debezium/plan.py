@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.source import Source
+from figwatch.connectors.debezium.source import LogSource, Source
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_atoms import finisher
@@ -25,6 +25,7 @@ from figwatch.validators.mapping import Literal, PairRule
 from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_atoms import atom_reader
 from figwatch.validators.mapping_compile import (
+    Half,
     KeyFunction,
     RowFunction,
     compile_key,
@@ -87,6 +88,7 @@ Raws = Callable[[Any], Any]
 class FeedPlan:
     """The compiled functions of a feed for one schema of the value."""
 
+    feed: Feed
     pair: str
     side: Side
     fingerprint: RowFunction
@@ -95,13 +97,17 @@ class FeedPlan:
     passes: Callable[[Any], bool] | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class RowPlan:
-    """One schema of a topic's rows. `json` decodes a whole envelope, `row_json` a bare row."""
+    """One schema of a topic's rows. `json` decodes any envelope, `log_json` one whose source holds
+    PostgreSQL's numbers.
+    """
 
     fields: Mapping[str, int]
+    wires: Mapping[str, Wire]
     row: type[Any]
     json: msgspec.json.Decoder[Any]
+    log_json: msgspec.json.Decoder[Any]
     feeds: tuple[FeedPlan, ...]
 
     def row_of(self, values: Mapping[str, Any]) -> Any:
@@ -109,11 +115,12 @@ class RowPlan:
         return self.row(*[values.get(name, msgspec.UNSET) for name in self.fields])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class KeyPlan:
-    """One schema of a topic's keys; a feed whose key columns it lacks has None."""
+    """One schema of a topic's keys."""
 
     fields: Mapping[str, int]
+    wires: Mapping[str, Wire]
     row: type[Any]
     json: msgspec.json.Decoder[Any]
     feeds: tuple[tuple[KeyFunction, Raws], ...]
@@ -122,45 +129,67 @@ class KeyPlan:
         return self.row(*[values.get(name, msgspec.UNSET) for name in self.fields])
 
 
-def row_plan(feeds: Sequence[Feed], wires: Mapping[str, Wire], placeholder: Placeholder) -> RowPlan:
+def row_plan(
+    feeds: Sequence[Feed],
+    wires: Mapping[str, Wire],
+    placeholder: Placeholder,
+    *,
+    quick: bool = True,
+) -> RowPlan:
     """Compile the plan of one schema; `wires` is empty where records carry none."""
     fields = _fields(name for feed in feeds for name in feed.names)
     row = _struct("Row", fields)
-    envelope = msgspec.defstruct(
-        "Envelope",
-        [
-            ("op", Any, None),
-            ("after", row | None | msgspec.UnsetType, msgspec.UNSET),
-            ("source", Source | None, None),
-            ("transaction", Any, None),
-        ],
-        gc=False,
-    )
     plans = tuple(
         FeedPlan(
+            feed,
             feed.rule.name,
             feed.side,
-            compile_row(feed.columns, feed.side, fields, wires, placeholder),
-            compile_key(feed.key, feed.side, fields, wires, placeholder),
+            compile_row(Half(feed.columns, feed.side, fields, wires, placeholder, quick)),
+            compile_key(Half(feed.key, feed.side, fields, wires, placeholder, quick)),
             _raw_key(feed, fields),
             _filter(feed.rule.filter(feed.side), fields, wires),
         )
         for feed in feeds
     )
-    decoder = msgspec.json.Decoder(envelope, float_hook=Decimal)
-    return RowPlan(fields, row, decoder, plans)
+    return RowPlan(fields, wires, row, _envelope(row), _log_envelope(row), plans)
 
 
-def key_plan(feeds: Sequence[Feed], wires: Mapping[str, Wire], placeholder: Placeholder) -> KeyPlan:
+def _envelope(row: type[Any]) -> "msgspec.json.Decoder[Any]":
+    fields: list[tuple[str, Any, Any]] = [
+        ("op", Any, None),
+        ("after", row | None | msgspec.UnsetType, msgspec.UNSET),
+        ("source", Source | None, None),
+        ("transaction", Any, None),
+    ]
+    return msgspec.json.Decoder(msgspec.defstruct("Envelope", fields, gc=False), float_hook=Decimal)
+
+
+def _log_envelope(row: type[Any]) -> "msgspec.json.Decoder[Any]":
+    fields: list[tuple[str, Any]] = [("after", row | None), ("source", LogSource), ("op", str)]
+    return msgspec.json.Decoder(
+        msgspec.defstruct("LogEnvelope", fields, gc=False), float_hook=Decimal
+    )
+
+
+def key_plan(
+    feeds: Sequence[Feed],
+    wires: Mapping[str, Wire],
+    placeholder: Placeholder,
+    *,
+    quick: bool = True,
+) -> KeyPlan:
     """Compile the plan of one key schema."""
     fields = _fields(name for feed in feeds for name in feed.key_columns)
     row = _struct("Key", fields)
     functions = tuple(
-        (compile_key(feed.key, feed.side, fields, wires, placeholder), _raw_key(feed, fields))
+        (
+            compile_key(Half(feed.key, feed.side, fields, wires, placeholder, quick)),
+            _raw_key(feed, fields),
+        )
         for feed in feeds
     )
     decoder = msgspec.json.Decoder(row, float_hook=Decimal)
-    return KeyPlan(fields, row, decoder, functions)
+    return KeyPlan(fields, wires, row, decoder, functions)
 
 
 def _fields(names: Any) -> dict[str, int]:

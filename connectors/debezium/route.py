@@ -26,16 +26,15 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
+from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
 from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
-from figwatch.connectors.debezium.source import FIELDS, Source
+from figwatch.connectors.debezium.source import FIELDS, Source, is_log
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_json import json_text
 from figwatch.validators.canonical_wire import Wire
-from figwatch.validators.change import Op
 
-_UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
 IDENTITY_LOOKS = 50
 """First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
@@ -60,6 +59,8 @@ class Route:
         placeholder: Placeholder,
         ignored: Counter[str],
         on_change: Callable[["Route"], None],
+        *,
+        quick: bool = True,
     ) -> None:
         self.topic = topic
         self.feeds = feeds
@@ -69,20 +70,23 @@ class Route:
         self._on_change = on_change
         self._looks = IDENTITY_LOOKS
         self._brace = b"{" if avro.takes_json else b"\xff"  # which no record starts with
-        self._keys = KeyReader(feeds, avro, placeholder, self._learn)
+        self._keys = KeyReader(feeds, avro, placeholder, self._learn, quick=quick)
         self._rows = RowWriter(feeds, self._keys, ignored)
+        self._quick = QuickWays(topic, placeholder) if quick else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all compiled plans: an agreement has changed."""
         self._plans: dict[Any, RowPlan] = {}
-        self._plain = row_plan(self.feeds, {}, self._placeholder)
+        self._plain = row_plan(self.feeds, {}, self._placeholder, quick=self._quick is not None)
         self._direct: dict[bytes, tuple[RowPlan, Reader]] = {}
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
         self._keys.reset()
+        if self._quick is not None:
+            self._quick.reset()
 
-    def decode(  # noqa: C901, PLR0911  # the hot path: in one piece
+    def decode(
         self,
         partition: int,
         offset: int,
@@ -96,6 +100,22 @@ class Route:
         Raises:
             RegistryUnavailable: its schema cannot be had now; ask again later.
         """
+        if self._quick is not None and (quick := self._quick.json) is not None:
+            found = quick(partition, offset, append_us, headers, key, value)
+            if found is not None:
+                return found
+        return self.plainly(partition, offset, append_us, headers, key, value)
+
+    def plainly(  # noqa: C901, PLR0911  # every case, in its order
+        self,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Decoded:
+        """The same without the quick way."""
         where = (self.topic, partition, offset, append_us)
         try:
             if value is None:
@@ -107,15 +127,17 @@ class Route:
                     return found
             elif first == self._brace and len(value) <= RECORD_BYTES_MAX:
                 plan, payload = self._plain, value
-                if value.startswith(self._prefix):
+                if value.startswith(self._prefix) and value[-1:] == b"}":
                     plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
                 try:
                     event = plan.json.decode(payload)
                 except _UNREADABLE:
                     return self._any_shape(where, headers, key, value)
-                op = _UPSERTS.get(event.op) if event.op.__class__ is str else None
+                op = UPSERTS.get(event.op) if event.op.__class__ is str else None
                 if op is not None and event.after and event.source is not None:
-                    return self._rows.upsert(where, headers, key, op, event, plan)
+                    found = self._rows.upsert(where, headers, key, op, event, plan)
+                    self._be_quick(key, event, plan)
+                    return found
                 if event.op == "d" and event.source is not None:
                     found = self._rows.quick_delete(where, headers, key, event, plan)
                     if found is not None:
@@ -123,6 +145,16 @@ class Route:
             return self._any_shape(where, headers, key, value)
         except MalformedError as error:
             return self._rows.malformed(where, headers, key, error.reason, str(error))
+
+    def _be_quick(self, key: bytes | None, event: Any, plan: RowPlan) -> None:
+        """Know what the usual records of this topic look like: this one went the plain way."""
+        found = self._keys.form(key)
+        if self._quick is None or found is None:
+            return
+        key_plan, key_prefix = found
+        prefix = b"" if plan is self._plain else self._prefix
+        form = Form(plan, key_plan, prefix, key_prefix, is_log(event.source))
+        self._quick.learn_json(form, event.after)
 
     def _avro_event(
         self, where: Where, headers: Headers, key: bytes | None, value: bytes
@@ -135,7 +167,7 @@ class Route:
             return None
         if end != len(value) or event.source is None:
             return None
-        op = _UPSERTS.get(event.op)
+        op = UPSERTS.get(event.op)
         if op is not None and event.after is not None:
             return self._rows.upsert(where, headers, key, op, event, plan)
         if event.op == "d":
@@ -212,7 +244,7 @@ class Route:
             self._rows.note_identity(event.before, event.after or {})
         elif self._looks:
             self._looks -= 1
-        return self._rows.upsert(where, headers, key, _UPSERTS[event.op], row, plan)
+        return self._rows.upsert(where, headers, key, UPSERTS[event.op], row, plan)
 
     def _plan(self, document: Document, event: Event) -> RowPlan:
         schema = document.schema
@@ -230,5 +262,7 @@ class Route:
             self._learn(wires)  # may reset this route
             if len(self._plans) >= SCHEMAS_MAX:
                 self._plans.clear()
-            plan = self._plans[identity] = row_plan(self.feeds, wires, self._placeholder)
+            plan = self._plans[identity] = row_plan(
+                self.feeds, wires, self._placeholder, quick=self._quick is not None
+            )
         return plan

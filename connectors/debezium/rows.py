@@ -16,6 +16,7 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import KeyReader, KeyRow
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, FeedPlan, RowPlan
+from figwatch.connectors.debezium.quick import NEW_KEY, OLD_KEY
 from figwatch.connectors.debezium.shapes import Event, Ignored
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators import canonical
@@ -26,7 +27,6 @@ from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
 Decoded = Sequence[Change | Truncate | Malformed]
 Where = tuple[str, int, int, int]
 """Topic, partition, offset, append time in microseconds."""
-OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 _NO_SOURCE = Source()
 _BAD = (ValueError, ArithmeticError, RecursionError)
 """What a value may raise on its way to its canonical form."""

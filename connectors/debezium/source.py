@@ -4,7 +4,7 @@ Works on any object with the attributes of `Source`, so that JSON and Avro share
 """
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import xxhash
@@ -30,6 +30,26 @@ class Source(msgspec.Struct, gc=False):
     pos: Any = None
     row: Any = None
     gtid: Any = None
+
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=_GREATEST)]
+
+
+class LogSource(msgspec.Struct, gc=False):
+    """The usual source of PostgreSQL's log, in the order in which it is written; a source that
+    lacks one of these is decoded as a `Source`.
+    """
+
+    snapshot: Any
+    ts_us: Annotated[int, msgspec.Meta(ge=1, le=_GREATEST)]
+    txId: _Number  # noqa: N815  # Debezium's name
+    lsn: _Number
+
+
+def is_log(source: Any) -> bool:
+    """Whether a source would be read as a LogSource."""
+    numbers = (source.ts_us, source.txId, source.lsn)
+    return all(n.__class__ is int and 0 <= n <= _GREATEST for n in numbers) and source.ts_us > 0
 
 
 _SNAPSHOTS = {

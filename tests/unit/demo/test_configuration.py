@@ -13,7 +13,7 @@ from figwatch.demo.sandbox import Endpoints
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.change import Side
 from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import compile_key, compile_row
+from figwatch.validators.mapping_compile import Half, compile_key, compile_row
 
 ENDPOINTS = Endpoints("localhost:1", "http://localhost:2", {"monolith": "secret-a", "service": "b"})
 CONFIG = parse_config(configuration(ENDPOINTS)).config
@@ -51,7 +51,8 @@ def agreements(pair, part):
 def read(compile_side, agreed, side, row, *more):
     struct = msgspec.defstruct("Raw", [f"f{index}" for index in range(len(row))])
     fields = {name: index for index, name in enumerate(row)}
-    return compile_side(agreed, side, fields, {}, Placeholder())(struct(*row.values()), *more)
+    half = Half(agreed, side, fields, {}, Placeholder())
+    return compile_side(half)(struct(*row.values()), *more)
 
 
 def fingerprints(pair, source, target):
