@@ -1,7 +1,9 @@
 """`figwatch run`: one worker, until it is told to stop. The worker is `figwatch.streams.run`."""
 
 import logging
+import pathlib
 import sys
+from typing import Annotated
 
 import msgspec
 import typer
@@ -9,12 +11,21 @@ import typer
 from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 
 
-def run(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    console: Annotated[
+        bool, typer.Option("--console", help="Serve the live console, too: a page for people.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Watch the migration: decode, judge, report. Runs until it is stopped.
 
     Start several with the same configuration and they share the work (each with a data_dir and
     a port of its own). Metrics, /livez and /readyz are served on worker.http_port. The log goes
     to stderr; with --json, a JSON object a line.
+
+    With --console this worker also serves a read-only page about all workers, on console.port of
+    loopback unless the configuration says otherwise. One of them is enough.
 
     Example: figwatch run --config figwatch.yaml
     """
@@ -22,7 +33,14 @@ def run(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     _log_to_stderr(as_json=as_json)
     from figwatch.streams.run import run_worker
 
-    raise typer.Exit(run_worker(settings))
+    explain = _explain_command(config) if console else None
+    raise typer.Exit(run_worker(settings, explain=explain))
+
+
+def _explain_command(config: pathlib.Path) -> tuple[str, ...]:
+    """`figwatch explain` of this installation; pair and key are to follow."""
+    script = "from figwatch.cli.main import main; main()"
+    return (sys.executable, "-c", script, "explain", "--config", str(config))
 
 
 def _log_to_stderr(*, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from figwatch.connectors.config_base import Section
 from figwatch.connectors.config_canary import CanaryConfig, with_canary_pair
 from figwatch.connectors.config_columns import ColumnConfig, FilterConfig
+from figwatch.connectors.config_console import ConsoleConfig
 from figwatch.connectors.config_limits import (
     DoctorConfig,
     GatesConfig,
@@ -196,6 +197,9 @@ class Config(Section):
 
     canary: CanaryConfig = CanaryConfig()
     """The self-test. Off by default: it is the only part of figwatch that writes to a database."""
+
+    console: ConsoleConfig = ConsoleConfig()
+    """The live page of `figwatch run --console`."""
 
     doctor: DoctorConfig = DoctorConfig()
     """From where on `doctor` calls something a problem."""

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 from typing import TYPE_CHECKING
 
+from figwatch.connectors.config_console import LOOPBACK
 from figwatch.validators.canary import CANARY_PAIR
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
         *_incomplete_credentials(config),
         *_canary_on_a_user_table(config),
         *_broken_sagas(config),
+        *_console_open_to_all(config),
     )
 
 
@@ -169,3 +171,17 @@ def _canary_on_a_user_table(config: "Config") -> list[BrokenRule]:
         if side.database is None
     ]
     return broken
+
+
+def _console_open_to_all(config: "Config") -> list[BrokenRule]:
+    """Whoever can reach the page sees keys, and rows where values are shown."""
+    if config.console.host in LOOPBACK or config.console.token is not None:
+        return []
+    return [
+        BrokenRule(
+            ("console", "host"),
+            "config.console-open",
+            "the console would listen beyond this machine without a token",
+            "set console.token (env:NAME), or leave host on 127.0.0.1",
+        )
+    ]

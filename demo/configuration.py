@@ -71,6 +71,7 @@ worker:
   internal_partitions: 4
   http_port: 0
   summary_interval_seconds: 0.5
+console: {{port: {console_port}, values: true}}     # sample rows are nobody's data
 gates:
   sync:
     # The demo stops the replicator and the connector on purpose, and those changes count.
@@ -78,7 +79,9 @@ gates:
 """
 
 
-def configuration(endpoints: Endpoints, *, convergence_share: float = 0.99) -> str:
+def configuration(
+    endpoints: Endpoints, *, convergence_share: float = 0.99, console_port: int = 0
+) -> str:
     """The text of the file; the databases are named through environment variables."""
     return TEMPLATE.format(
         bootstrap_servers=endpoints.bootstrap_servers,
@@ -91,6 +94,7 @@ def configuration(endpoints: Endpoints, *, convergence_share: float = 0.99) -> s
         target_dsn=TARGET_DSN,
         group=GROUP,
         convergence_share=convergence_share,
+        console_port=console_port,
     )
 
 

@@ -21,6 +21,7 @@ from figwatch.demo.migration import Migration, MigrationError, MigrationSettings
 from figwatch.demo.narration import RichNarrator
 from figwatch.demo.sandbox import Sandbox, SandboxError, Service, ServiceState
 from figwatch.demo.sandbox.keeper_client import ProgramSpec
+from figwatch.demo.sandbox.ports import choose
 from figwatch.demo.story import WRONG, Report, Story, StoryError
 from figwatch.demo.watcher import SCRIPT, CommandWatcher, Exit, WatcherError
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WORKER = "figwatch-worker-"
+CONSOLE = "console"
+CONSOLE_PORT = 6068
 # Workers stop before Connect and Kafka do.
 WORKER_WAVE = 9
 # Two stretches of the demo are late on purpose, and those changes count.
@@ -76,10 +79,13 @@ def _tell(place: Path, narrator: RichNarrator, workers: int) -> Report:
         endpoints = sandbox.endpoints
         with Migration(endpoints, MigrationSettings()) as migration:
             config = place / "figwatch.yaml"
+            console = choose([CONSOLE], {CONSOLE: CONSOLE_PORT})[CONSOLE]
             config.write_text(
-                configuration(endpoints, convergence_share=CONVERGENCE_SHARE), "utf-8"
+                configuration(endpoints, convergence_share=CONVERGENCE_SHARE, console_port=console),
+                "utf-8",
             )
             narrator.say(f"façade {migration.facade_url}, configuration {config}")
+            narrator.say(f"the live console, once a worker runs: http://127.0.0.1:{console}/")
             load = migration.start_load()
             for number in range(1, workers + 1):
                 sandbox.keeper.start(_worker(sandbox, config, number))
@@ -125,9 +131,10 @@ def _worker(sandbox: Sandbox, config: Path, number: int) -> ProgramSpec:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     folder = sandbox.folder.root / name
     folder.mkdir(exist_ok=True)
+    console = ["--console"] if number == 1 else []
     return ProgramSpec(
         name=name,
-        argv=(sys.executable, "-c", SCRIPT, "run", "--config", str(config)),
+        argv=(sys.executable, "-c", SCRIPT, "run", "--config", str(config), *console),
         log=str(sandbox.folder.logs / f"{name}.log"),
         cwd=str(folder),  # the configuration's data_dir is relative: one folder a worker
         wave=WORKER_WAVE,

@@ -49,7 +49,9 @@ class Clock:
 
 
 class Worker:
-    """One worker process: everything that runs on its event loop."""
+    """One worker process: everything that runs on its event loop. `explain` is the command that
+    explains a key, for the console; None: no console.
+    """
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Worker:
         cluster: Cluster,
         decoder: Decoder,
         new_judge: Callable[[int], Judge],
+        explain: tuple[str, ...] | None = None,
     ) -> None:
         self._config, self._plan, self._cluster = config, plan, cluster
         settings, clock = config.worker, Clock()
@@ -104,7 +107,7 @@ class Worker:
         if plan.saga_topics:
             self._agent("sagas", sorted(plan.saga_topics), self._decode.run)
         self._agent("judge", [plan.changes], self._judges.run)
-        self._overseer = Overseer(config, plan, lambda: self._judges.seats)
+        self._overseer = Overseer(config, plan, lambda: self._judges.seats, explain)
         self.endpoint = Endpoint(
             settings.http_host,
             settings.http_port,
@@ -243,7 +246,7 @@ class Worker:
             asyncio.create_task(self._upkeep.tell(), name="tell"),
             asyncio.create_task(self._upkeep.watch_ends(), name="ends"),
             asyncio.create_task(self._readings.run(), name="readings"),
-            *self._overseer.start(),
+            *await self._overseer.start(),
         ]
         await self.app.start()
 
@@ -263,4 +266,5 @@ class Worker:
         await self._letters.stop()
         await self.app.stop()
         await self._cluster.stop()
+        await self._overseer.stop()
         await self.endpoint.stop()

@@ -58,8 +58,14 @@ def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     return WritesDecoder(config), lambda partition: PartitionJudge(rules, sagas, partition)
 
 
-def run_worker(config: Config, parts: Parts = production_parts) -> int:
+def run_worker(
+    config: Config,
+    parts: Parts = production_parts,
+    explain: tuple[str, ...] | None = None,
+) -> int:
     """Run a worker until SIGTERM or SIGINT. Returns the exit code; 0 after a signal.
+
+    With `explain`, the command that explains a key, it serves the console.
 
     After a crash it does not return: the process starts itself again.
 
@@ -77,7 +83,7 @@ def run_worker(config: Config, parts: Parts = production_parts) -> int:
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
-        asyncio.run(_serve(config, parts, crashes))
+        asyncio.run(_serve(config, parts, crashes, explain))
     except ConfigurationError:
         raise
     except FigwatchError as error:
@@ -87,7 +93,9 @@ def run_worker(config: Config, parts: Parts = production_parts) -> int:
     return ExitCode.OK
 
 
-async def _serve(config: Config, parts: Parts, crashes: int) -> None:
+async def _serve(
+    config: Config, parts: Parts, crashes: int, explain: tuple[str, ...] | None
+) -> None:
     """Run one worker until a signal. Leaves by way of a new process when it crashed.
 
     Raises:
@@ -99,7 +107,7 @@ async def _serve(config: Config, parts: Parts, crashes: int) -> None:
     cluster = Cluster(aiokafka_settings(config.kafka), config.limits.kafka_timeout_seconds)
     await cluster.start()
     try:
-        worker = await _prepare(config, parts, cluster)
+        worker = await _prepare(config, parts, cluster, explain)
     except BaseException:
         await cluster.stop()
         raise
@@ -115,7 +123,9 @@ async def _serve(config: Config, parts: Parts, crashes: int) -> None:
         _leave(os._exit, ExitCode.OK)
 
 
-async def _prepare(config: Config, parts: Parts, cluster: Cluster) -> Worker:
+async def _prepare(
+    config: Config, parts: Parts, cluster: Cluster, explain: tuple[str, ...] | None
+) -> Worker:
     """Check the cluster, make topics, teach the decoder the schemas of both sides."""
     layout = plan(config)
     decoder, new_judge = parts(config)
@@ -131,7 +141,7 @@ async def _prepare(config: Config, parts: Parts, cluster: Cluster) -> Worker:
         ) from error
     for record in samples:
         decoder.learn(record.topic, record.headers, record.key, record.value)
-    return Worker(config, layout, cluster, decoder, new_judge)
+    return Worker(config, layout, cluster, decoder, new_judge, explain)
 
 
 async def _until_the_end(worker: Worker, stop: asyncio.Event) -> BaseException | None:
