@@ -30,6 +30,7 @@ from figwatch.streams.overseer import Overseer
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
+from figwatch.streams.sweeper import Sweeper
 from figwatch.streams.table import JoinTable
 from figwatch.streams.upkeep import Upkeep
 from figwatch.validators.summary import Summary
@@ -78,6 +79,7 @@ class Worker:
             heartbeats=self._heartbeats,
             crash=app.crash,
         )
+        self._sweeper = Sweeper(config, lambda: self.ready and 0 in self._judges.seats)
         desk = Desk(
             changes=plan.changes,
             findings=plan.findings,
@@ -91,6 +93,7 @@ class Worker:
             worker=self.name,
             evaluate_seconds=settings.reading_interval_seconds,
             summary_seconds=settings.summary_interval_seconds,
+            touched=self._sweeper.touched,
         )
         self._judges = JudgeAgent(desk, new_judge)
         self._books = Books()
@@ -246,6 +249,7 @@ class Worker:
             asyncio.create_task(self._upkeep.tell(), name="tell"),
             asyncio.create_task(self._upkeep.watch_ends(), name="ends"),
             asyncio.create_task(self._readings.run(), name="readings"),
+            asyncio.create_task(self._sweeper.run(), name="sweeper"),
             *await self._overseer.start(),
         ]
         await self.app.start()

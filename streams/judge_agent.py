@@ -8,7 +8,7 @@ awaited. The rules are `figwatch.validators.judge`'s; the changelog is `figwatch
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,6 +64,8 @@ class Desk:
     worker: str
     evaluate_seconds: float
     summary_seconds: float
+    touched: Callable[[Collection[bytes]], None]
+    """Told of the keys of the join table that changed."""
 
 
 class Seat:
@@ -156,6 +158,7 @@ class Seat:
             waiting, self._outbox_chunks = outbox.put(findings, self._outbox_chunks)
             changed.update(waiting)
         changed.update(self.judge.take_dirty())
+        desk.touched(changed)
         if changed:
             await desk.write_state(self.partition, changed)
         await self._publish(findings)

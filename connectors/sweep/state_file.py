@@ -37,6 +37,20 @@ class Kept(msgspec.Struct, frozen=True):
     """When its first look began, wall clock."""
 
 
+def write_private(path: pathlib.Path, data: bytes) -> None:
+    """Write a file for its owner alone: beside its place, and moved in. What fails, fails
+    silently: it is memory, no result.
+    """
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with open(handle, "wb") as file:  # noqa: PTH123  # a descriptor, private by mkstemp
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        pathlib.Path(draft).replace(path)
+
+
 def digest(rule: PairRule, plan: SweepPlan, tables: tuple[TableFacts, TableFacts]) -> str:
     """What a state belongs to."""
     text = repr((rule, plan.way, plan.order, [table.shape for table in tables]))
@@ -50,15 +64,8 @@ class StateFile:
         self._path = folder / f"sweep-{migration}-{pair}.json"
 
     def save(self, kept: Kept) -> None:
-        """Write it beside its place and move it in. A disk that is full costs the resume only."""
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-            with open(handle, "wb") as file:  # noqa: PTH123  # a descriptor, private by mkstemp
-                file.write(msgspec.json.encode(kept))
-                file.flush()
-                os.fsync(file.fileno())
-            pathlib.Path(draft).replace(self._path)
+        """A disk that is full costs the resume only."""
+        write_private(self._path, msgspec.json.encode(kept))
 
     def load(self, expected: str, age_max_seconds: float) -> tuple[Kept | None, str]:
         """The state to go on from; without one, why."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from tests.e2e import bare_postgres
@@ -145,3 +146,47 @@ def test_without_a_worker_a_difference_is_not_decided(watched):
     code, swept = watched.sweep(verdict_seconds=3)
     assert (3, False, []) == (code, swept["complete"], swept["differences"])
     assert any("no judge" in reason for reason in swept["reasons"])
+
+
+def sweepers(worker) -> list[psutil.Process]:
+    """Sweeping processes of a worker."""
+    if worker.process.poll() is not None:
+        return []
+    children = psutil.Process(worker.process.pid).children()
+    return [
+        child for child in children if "figwatch.connectors.sweep.background" in child.cmdline()
+    ]
+
+
+def test_one_worker_of_the_fleet_sweeps_in_the_background(watched):
+    migration, lab = watched.migration, watched.lab
+    rows = 2_500
+    lab.both(
+        *(f"INSERT INTO {t} SELECT 'k' || i, 1 FROM generate_series(1, {rows}) i"
+          for t in (SOURCE, TARGET))
+    )  # fmt: skip
+    migration.insert({f"k{n + 1}": 1 for n in range(rows)})
+    config = watched.config(every_minutes=0.02, ranges=3)
+    workers = [migration.start(config=config).ready() for _ in range(2)]
+
+    def swept():
+        summary = migration.summary()
+        return summary.pairs["stock"].sweep if summary is not None else None
+
+    migration.until(lambda: (seen := swept()) and seen.clean_us and seen.whole)
+    assert (3, 3, rows, rows) == (
+        swept().ranges, swept().ranges_clean, swept().source_rows, swept().target_rows,
+    )  # fmt: skip
+    assert 1 == sum(len(sweepers(worker)) for worker in workers)
+
+    lab.source.execute(f"UPDATE {SOURCE} SET v = 2 WHERE id = 'k77'")
+    migration.until(lambda: migration.open() == {"k77": "stale"})
+    assert ["sweep"] == [f.evidence for f in migration.findings() if f.resolved_us is None]
+    migration.until(lambda: swept().differences == 1 and swept().ranges_clean == 2)
+
+    (chosen,) = [worker for worker in workers if sweepers(worker)]
+    (orphan,) = sweepers(chosen)
+    chosen.kill()
+    lab.target.execute(f"UPDATE {TARGET} SET v = 2 WHERE id = 'k77'")
+    migration.until(lambda: migration.open() == {} and not swept().differences)
+    assert not orphan.is_running(), "it lives as long as its worker"
