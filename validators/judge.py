@@ -287,7 +287,6 @@ class Judge:
             self._recheck_topic(gap.topic)
 
     def _mark(self, mark: Mark, now_us: int) -> None:
-        del now_us
         _, stream = self._stream(mark.topic, mark.partition)
         log_us = 0
         if mark.snapshot is not None:
@@ -299,6 +298,8 @@ class Judge:
             for side in Side:
                 if mark.topic in pair.rules.topics(side):
                     self._epoch(pair, side, mark if began else None)
+            if mark.snapshot is not None and mark.topic in pair.rules.target_topics:
+                pair.absent = now_us, max(pair.absent[1], mark.snapshot.commit_us)
 
     def _epoch(self, pair: Pair, side: Side, began: Mark | None) -> None:
         epoch = pair.epochs[side]

@@ -74,6 +74,9 @@ class Pair:
         self.watermarks = [0, 0]
         self.floor_us = 0
         """Nothing read before this instant counts as read: the time of the last restore."""
+        self.absent = (0, 0)
+        """What says that a row which the target does not show is absent: when its newest snapshot
+        was read (figwatch's clock), and that snapshot's time."""
         self.demoted = False
         """The replicator was seen to break what F rests on; its fence proves nothing more."""
         self._ripe: dict[int, Reading | None] = {}
@@ -111,14 +114,26 @@ class Pair:
         return self._ripe[index]
 
     def read_us(self, target: Target | None) -> int:
-        """When figwatch read the target's present value."""
-        return max(target.read_us if target is not None else 0, self.floor_us)
+        """When figwatch read the target's present value. That of an absent row is what a later
+        snapshot did not show: the row may have come and gone before it, unseen.
+        """
+        if target is None:
+            return max(self.absent[0], self.floor_us)
+        if target.fingerprint is None:
+            return max(target.read_us, self.absent[0], self.floor_us)
+        return max(target.read_us, self.floor_us)
+
+    def _touched_us(self, target: Target | None) -> int:
+        """Commit time of the target's present value."""
+        if target is None:
+            return self.absent[1]
+        return target.touched_us
 
     def judged(self, source: Source | None, target: Target | None) -> bool:
         """J: everything the replicator can have written from is applied, and the rest of the
         target version's transaction has been read.
         """
-        touched_us = target.touched_us if target is not None else 0
+        touched_us = self._touched_us(target)
         watermark = self.watermarks[Side.TARGET]
         if not watermark or watermark <= touched_us:
             return False
@@ -126,6 +141,13 @@ class Pair:
             return self.watermarks[Side.SOURCE] > touched_us + self.rules.clocks_us
         streams = self._where_to_look(source)
         return bool(streams) and all(self._covered(index, target) for index in streams)
+
+    def elsewhere_applied(self, stream: int, target: Target | None) -> bool:
+        """Whether later events of the key that may stand in another source partition than its
+        known ones, because partitions were added, would have been read.
+        """
+        others = (i for i in self._sources if i != stream and self._all[i].asked)
+        return all(self._covered(index, target) for index in others)
 
     def _where_to_look(self, source: Source | None) -> list[int]:
         """Source partitions from which the target's value may come: those of the key, and every

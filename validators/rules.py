@@ -77,7 +77,8 @@ def _older_version(source: Source, target: Target | None, pair: Pair, after: Ent
     target_commit_us = target.commit_us if target is not None else 0
     since_us = max(after.commit_us, target_commit_us)
     kind = _kind(source, target, Kind.STALE)
-    if reading := pair.done(source, after, target):
+    reading = pair.done(source, after, target)
+    if reading is not None and pair.elsewhere_applied(after.stream, target):
         return Judgement(
             Verdict.DIVERGENT, "older_version_fence", kind=kind, evidence=Evidence.FENCE,
             since_us=since_us, reading_us=reading.answered_us, committed=reading.committed or 0,

@@ -7,14 +7,21 @@ import functools
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from figwatch.connectors.capture import Line
 from figwatch.connectors.config import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.demo.simulator.eyes import GROUP
 from figwatch.demo.simulator.rebalance import RestartingReplay
-from figwatch.demo.simulator.scenario import PLAIN_TOPIC, Scenario
-from figwatch.demo.simulator.weather import PLAIN_GRACE_SECONDS, Truth, Weather
+from figwatch.demo.simulator.scenario import Scenario
+from figwatch.demo.simulator.weather import (
+    GIVE_UP_SECONDS,
+    PLAIN_GRACE_SECONDS,
+    PLAIN_TOPICS,
+    Truth,
+    Weather,
+)
 from figwatch.validators.finding import Finding
 from figwatch.validators.outcome import Verdict
 
@@ -23,14 +30,14 @@ LIVELY_SHARE = 0.7
 
 
 @functools.lru_cache
-def config_for(fence: bool, plain: bool, skew_us: int) -> Config:
-    """The configuration under which a seed is judged."""
+def config_for(fence: bool, plain: frozenset[str], skew_us: int) -> Config:
+    """The configuration for judging; `plain` are the sides whose heartbeats are plain ones."""
     clocks = {"clock_skew_seconds": skew_us / 1e6}
-    rows = {"heartbeat_table": "public.heartbeat"}
-    plain_beats = {
-        "heartbeat_topic": PLAIN_TOPIC,
-        "heartbeat_grace_seconds": PLAIN_GRACE_SECONDS,
-    }
+    beats: dict[str, dict[str, Any]] = {
+        side: {"heartbeat_topic": topic, "heartbeat_grace_seconds": PLAIN_GRACE_SECONDS}
+        if side in plain else {"heartbeat_table": "public.heartbeat"}
+        for side, topic in PLAIN_TOPICS.items()
+    }  # fmt: skip
     target = {"topic_prefix": "inv", "consumer_group": GROUP if fence else None}
     columns = ("quantity", "status", "notes")
     return Config.model_validate(
@@ -38,8 +45,8 @@ def config_for(fence: bool, plain: bool, skew_us: int) -> Config:
             "migration": "simulated",
             "kafka": {"bootstrap_servers": "localhost:9092"},
             "sides": {
-                "monolith": {"topic_prefix": "mono", **rows, **clocks},
-                "service": {**target, **(plain_beats if plain else rows), **clocks},
+                "monolith": {"topic_prefix": "mono", **beats["monolith"], **clocks},
+                "service": {**target, **beats["service"], **clocks},
             },
             "authority": "monolith",
             "pairs": [
@@ -51,7 +58,7 @@ def config_for(fence: bool, plain: bool, skew_us: int) -> Config:
                     "columns": dict(zip(columns, columns, strict=True)),
                 }
             ],
-            "objective": {"convergence_seconds": 1.0, "give_up_seconds": 60.0},
+            "objective": {"convergence_seconds": 1.0, "give_up_seconds": float(GIVE_UP_SECONDS)},
         }
     )
 
@@ -96,9 +103,16 @@ def simulate_many(seeds: Iterable[int], weather: Weather | None = None) -> Itera
     return (simulate(seed, weather) for seed in seeds)
 
 
+def config_of(weather: Weather) -> Config:
+    """The configuration for a weather."""
+    plain = set(PLAIN_TOPICS) if weather.plain_heartbeats else set()
+    plain |= {"service"} if weather.untruthful else set()
+    return config_for(weather.fence, frozenset(plain), weather.skew_us)
+
+
 def judge(seed: int, weather: Weather, lines: list[Line]) -> Replayed:
     """Let the production code judge what figwatch read."""
-    config = config_for(weather.fence, weather.plain_heartbeats, weather.skew_us)
+    config = config_of(weather)
     if not weather.rebalances:
         return Replay(config, lines).run()
     rng = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
@@ -113,6 +127,8 @@ def compare(seed: int, replayed: Replayed, truth: Truth, weather: Weather) -> Ou
     outcome = Outcome(seed, weather, planted=sum(map(len, truth.planted.values())))
     outcome.findings, outcome.demoted = len(replayed.findings), pair.demoted
     unplanted = [f for f in replayed.findings if not f.void and not _planted(f, replayed, truth)]
+    # Nothing is promised on what is only given up for its age.
+    unplanted = [f for f in unplanted if f.evidence != "timeout" or f.resolved_us is None]
     if weather.eager:  # broken assumption: noticed, unless the source's next change healed it
         unplanted = [f for f in unplanted if f.resolved_us is None and not pair.demoted]
     if weather.rebalances and "late_target_event" in pair.alarms:
@@ -156,7 +172,7 @@ def _may_wait(verdict: Verdict | None, weather: Weather, *, demoted: bool) -> bo
         return bool(weather.late_start or weather.gaps)
     if verdict is Verdict.UNKNOWN:
         return weather.losing or demoted
-    return verdict is Verdict.OVERDUE and (demoted or not weather.fence)
+    return verdict is Verdict.OVERDUE and (demoted or not (weather.fence or weather.patient))
 
 
 def _key(finding: Finding, replayed: Replayed) -> int:

@@ -95,7 +95,8 @@ def _event(line: RawRecord) -> str:
     at = _seconds(source["ts_us"])
     kind = "" if source["snapshot"] == "false" else f" snapshot {source['snapshot']}"
     after = value["after"] or ""
-    return f"{value['op']}{kind} {_text(line.key)} {after} lsn {source['lsn']} committed {at}"
+    place = source.get("lsn") or f"{source['file']}:{source['pos']}:{source['row']}"
+    return f"{value['op']}{kind} {_text(line.key)} {after} at {place} committed {at}"
 
 
 def _text(key: bytes | None) -> str:

@@ -3,7 +3,7 @@
 `figwatch.demo.simulator.scenario` starts, crashes and re-snapshots it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,10 +32,14 @@ class Connector:
     heartbeat_topic: str | None = None
     """Plain heartbeats go there: the connector's clock, whatever it has read."""
     stalled_until_us: int = 0
+    mysql: bool = False
+    """Its events say where they stand as MySQL's do."""
     slow: bool = False
     """Emits a transaction or two at a time, with pauses."""
     running: bool = False
-    epoch: int = field(default=0)
+    epoch: int = 0
+    era: int = 9
+    """Of the log: the number in the name of MySQL's binlog."""
 
     @property
     def topic(self) -> str:
@@ -52,6 +56,16 @@ class Connector:
         self.epoch += 1
         self.running = True
         self._step(self.epoch)
+
+    def stop(self) -> None:
+        """Stand still until it is started again."""
+        self.epoch += 1
+        self.running = False
+
+    def forget(self) -> None:
+        """Nothing from before this instant is emitted again: another log begins."""
+        self.place = self.stored = len(self.database.log)
+        self.era -= 1
 
     def snapshot(self, *, skip_to_now: bool = False) -> None:
         """Read all rows. With `skip_to_now` the log up to here is lost (a dropped slot)."""
@@ -75,8 +89,9 @@ class Connector:
 
     def crash(self, down_us: int) -> None:
         """Stop at once; go on later from the stored place: what lay between is emitted again."""
-        self.epoch += 1
-        self.running = False
+        if not self.running:
+            return
+        self.stop()
         self.place = self.stored
         self.clock.after(down_us, self.start)
 
@@ -88,7 +103,7 @@ class Connector:
             self.topics.append(self.heartbeat_topic, None, Message(0, key, value, (), None))
 
     def _step(self, epoch: int) -> None:
-        if epoch != self.epoch:
+        if epoch != self.epoch or not self.running:
             return
         clock, log = self.clock, self.database.log
         last = self.place + clock.between(1, 2) if self.slow else len(log)
@@ -98,7 +113,7 @@ class Connector:
                 break
             for event in done.events:
                 self._emit(done, event)
-                if clock.chance(0.002):  # dies inside the transaction
+                if done.table != "heartbeat" and clock.chance(0.002):  # dies inside the transaction
                     self.crash(clock.between(10_000, 400_000))
                     return
             self.place += 1
@@ -113,16 +128,14 @@ class Connector:
         if after is not None and self.toast and event.op in "uc" and "notes" in event.unchanged:
             after["notes"] = PLACEHOLDER if len(str(after["notes"])) > LONG else after["notes"]
         source: dict[str, Any] = {
-            "connector": "postgresql",
+            "connector": "mysql" if self.mysql else "postgresql",
             "name": self.prefix,
             "ts_ms": done.commit_us // 1000,
             "ts_us": done.commit_us,
             "snapshot": snapshot,
-            "sequence": f'["{done.previous_lsn}","{event.lsn}"]',
             "schema": "public",
             "table": done.table,
-            "txId": done.tx,
-            "lsn": event.lsn,
+            **self._position(done, event),
         }
         value: dict[str, Any] = {
             "before": None,
@@ -146,6 +159,16 @@ class Connector:
         self._send(topic, key, value, headers, event)
         if event.op == "d":
             self._send(topic, key, None, headers, None)
+
+    def _position(self, done: Transaction, event: LogEvent) -> dict[str, Any]:
+        if not self.mysql:
+            sequence = f'["{done.previous_lsn}","{event.lsn}"]'
+            return {"sequence": sequence, "txId": done.tx, "lsn": event.lsn}
+        first = done.events[0].lsn
+        row = next((i for i, e in enumerate(done.events) if e.lsn == event.lsn), 0)
+        gtid = f"3e11fa47-71ca-11e1-9e33-c80aa9429562:{done.tx}"
+        file = f"binlog.{self.era:06}"
+        return {"gtid": gtid, "file": file, "pos": first, "row": row}
 
     def _send(
         self, topic: str, key: dict[str, int] | None, value: Any,

@@ -40,23 +40,38 @@ class Eyes:
                     self._ends(where[0])
             self._read[where] = end
 
+    def finish(self) -> None:
+        """Read what is left: a capture that is cut short would not show what it does not hold."""
+        for where, log in self._topics.logs.items():
+            start = self._read.get(where, 0)
+            self.lines += [_line(where, i, log[i]) for i in range(start, len(log))]
+            self._read[where] = len(log)
+
     def _ends(self, heartbeat_topic: str) -> None:
         topic = self._mono.topic if "mono" in heartbeat_topic else self._inv.topic
-        for partition in range(self._topics.partitions):
-            end = len(self._topics.log(topic, partition))
+        if topic == self._mono.topic and not self._weather.asked:
+            return
+        for partition, end in enumerate(self._topics.ends(topic)):
             self.lines.append(RawReading(topic, partition, None, None, end, self._clock.now_us))
 
     def readings(self) -> None:
         """Ask the replicator's group and the source's partitions."""
-        if not self._weather.fence and self._clock.chance(0.5):
-            return
-        answer_us = self._clock.now_us + self._clock.between(500, 40_000)
         topic, fence = self._mono.topic, self._weather.fence
-        for partition in range(self._topics.partitions):
-            committed = self._replicator.committed.get(partition) if fence else None
-            end = len(self._topics.log(topic, partition))
-            group = GROUP if fence else None
-            self.lines.append(RawReading(topic, partition, group, committed, end, answer_us))
+        if not self._weather.asked or (not fence and self._clock.chance(0.5)):
+            return
+        committed = dict(self._replicator.committed) if fence else {}
+        place = len(self.lines)
+        group = GROUP if fence else None
+
+        def answer() -> None:
+            # The line stands where the reading was requested; ends are asked for after that.
+            self.lines[place:place] = [
+                RawReading(topic, partition, group, committed.get(partition), end, clock.now_us)
+                for partition, end in enumerate(self._topics.ends(topic))
+            ]
+
+        clock = self._clock
+        clock.after(clock.between(500, 40_000), answer)
 
     def lose(self) -> None:
         """Take away what figwatch does not get to read, or can not."""
@@ -81,6 +96,13 @@ class Eyes:
                 self.lines[i] = _spoil(self.lines[i], key_too=self._clock.chance(0.2))
         drop -= set(newest)
         self.lines = [line for i, line in enumerate(self.lines) if i not in drop]
+        if w.rereads:
+            self._read_again(rng.randrange(len(self.lines)), rng.randint(1, 60))
+
+    def _read_again(self, end: int, count: int) -> None:
+        """The consumer was put back: the records of a stretch stand twice, at their old offsets."""
+        stretch = self.lines[max(0, end - count) : end]
+        self.lines[end:end] = [line for line in stretch if isinstance(line, RawRecord)]
 
 
 def _line(where: tuple[str, int], offset: int, message: Message) -> RawRecord:

@@ -3,6 +3,8 @@
 With `eager` it breaks that rule: offsets first, the write later. figwatch has to notice.
 """
 
+from collections.abc import Iterator
+
 from figwatch.demo.simulator.world import Clock, Commit, Database, Message, Row, Topics
 
 
@@ -15,14 +17,20 @@ class Replicator:
         self.topic = topic
         self.committed: dict[int, int] = {}
         self.lose: set[int] = set()
-        """LSNs of source events that it must lose."""
+        """Numbers of source events that it must lose."""
         self.lose_once: set[int] = set()
-        """LSNs that it loses the first time; going back repairs them."""
+        """Events that it loses the first time; going back repairs them."""
         self.garble: dict[int, Row] = {}
-        """LSN to the wrong row that it must write instead."""
+        """Event to the wrong row that it must write instead."""
         self.stalled_until_us = 0
         self.pause_us = (10_000, 80_000)
+        self.commit_us = (0, 20_000)
+        """How long after the write its offsets are committed."""
         self.batch_max = 6
+        self.coalescing = False
+        """It writes only the last event that a batch holds for a key."""
+        self.sparing = False
+        """It writes nothing that would change nothing."""
         self._clock, self._topics, self._target = clock, topics, target
         self._eager = eager
         self._position: dict[int, int] = {}
@@ -44,14 +52,13 @@ class Replicator:
     @property
     def done(self) -> bool:
         """Everything in the topic is committed back."""
-        logs = self._topics.logs
-        ends = {p: len(logs.get((self.topic, p), ())) for p in range(self._topics.partitions)}
-        return all(self.committed.get(p, 0) >= end for p, end in ends.items())
+        ends = self._topics.ends(self.topic)
+        return all(self.committed.get(p, 0) >= end for p, end in enumerate(ends))
 
     def _step(self) -> None:
         clock = self._clock
         if clock.now_us >= self.stalled_until_us:
-            partition = clock.between(0, self._topics.partitions - 1)
+            partition = clock.between(0, self._topics.count(self.topic) - 1)
             log = self._topics.log(self.topic, partition)
             start = self._position.get(partition, 0)
             batch = log[start : start + clock.between(1, self.batch_max)]
@@ -66,7 +73,7 @@ class Replicator:
                     self.stalled_until_us = clock.now_us + delay_us + 1
                 else:
                     self._apply(batch)
-                    delay_us = clock.between(0, 20_000)
+                    delay_us = clock.between(*self.commit_us)
                     clock.after(delay_us, lambda: self._commit(partition, end, start))
         clock.after(clock.between(*self.pause_us), self._step)
 
@@ -76,21 +83,46 @@ class Replicator:
             self.committed[partition] = offset
 
     def _apply(self, batch: list[Message]) -> None:
-        changes: list[Commit] = []
-        for message in batch:
-            event = message.event
-            if event is None or event.lsn in self.lose:
-                continue
-            if event.lsn in self.lose_once:
-                self.lose_once.discard(event.lsn)
-            elif event.op == "t":
-                changes.append(("truncate", 0, None))
-            elif event.row is None:
-                changes.append(("delete", event.key, None))
-            else:
-                changes.append(("put", event.key, self.garble.get(event.lsn, event.row)))
+        changes = list(self._changes(batch))
+        if self.coalescing:
+            changes = _coalesced(changes)
+        if self.sparing:
+            changes = _sparing(changes, self._target.rows)
         if self._clock.chance(0.3):
             for change in changes:
                 self._target.commit([change])
         elif changes:
             self._target.commit(changes)
+
+    def _changes(self, batch: list[Message]) -> Iterator[Commit]:
+        for message in batch:
+            event = message.event
+            if event is None or event.number in self.lose:
+                continue
+            if event.number in self.lose_once:
+                self.lose_once.discard(event.number)
+            elif event.op == "t":
+                yield "truncate", 0, None
+            elif event.row is None:
+                yield "delete", event.key, None
+            else:
+                yield "put", event.key, self.garble.get(event.number, event.row)
+
+
+def _coalesced(changes: list[Commit]) -> list[Commit]:
+    """The last change of each key, in their order; behind a truncate nothing before it counts."""
+    last = {key: i for i, (_, key, _) in enumerate(changes)}
+    emptied = max((i for i, (op, _, _) in enumerate(changes) if op == "truncate"), default=-1)
+    return [c for i, c in enumerate(changes) if i >= emptied and last[c[1]] == i]
+
+
+def _sparing(changes: list[Commit], rows: dict[int, Row]) -> list[Commit]:
+    """Without the puts of what is there already."""
+    after: dict[int, object] = dict(rows)
+    left: list[Commit] = []
+    for op, key, row in changes:
+        if op == "put" and after.get(key) == row:
+            continue
+        after = {} if op == "truncate" else {**after, key: row}
+        left.append((op, key, row))
+    return left

@@ -59,6 +59,8 @@ class LogEvent:
     unchanged: frozenset[str] = frozenset()
     moved_from: int | None = None
     moved_to: int | None = None
+    number: int = 0
+    """Of all that happens on a database, whatever its log says."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class Database:
         self._lsn = 1000
         self._tx = 500
         self._last_us = self._greatest_us = 0
-        self._commit_lsn = 0
+        self._commit_lsn = self._events = 0
 
     def commit(self, changes: list[Commit]) -> Transaction | None:
         """Commit (op, key, row) changes: `put`, `delete`, `move` (row is the new key), `truncate`.
@@ -110,6 +112,11 @@ class Database:
     def heartbeat(self) -> None:
         """Write the heartbeat row."""
         self._append("heartbeat", [LogEvent(self.next_lsn(), "u", 1, {"id": 1})])
+
+    def restored(self) -> None:
+        """The database is made anew from a dump, or upgraded: its log starts lower."""
+        self._lsn = self._commit_lsn = self._clock.between(100, 900)
+        self._tx = self._clock.between(1, 400)
 
     def next_lsn(self) -> int:
         """The log grows."""
@@ -145,6 +152,9 @@ class Database:
         self.fell = self.fell or (table == self.table and commit_us < self._greatest_us)
         self._greatest_us = max(commit_us, self._greatest_us)
         now_us = self._clock.now_us
+        for event in events:
+            self._events += 1
+            event.number = self._events
         done = Transaction(self._tx, commit_us, now_us, self._commit_lsn, table, events)
         self._commit_lsn = self.next_lsn()
         self.log.append(done)
@@ -166,10 +176,19 @@ class Message:
 class Topics:
     """The broker."""
 
-    def __init__(self, clock: Clock, partitions: int) -> None:
+    def __init__(self, clock: Clock, partitions: dict[str, int]) -> None:
         self.partitions = partitions
+        """Of each topic that has more than one."""
         self.logs: dict[tuple[str, int], list[Message]] = {}
         self._clock = clock
+
+    def count(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return self.partitions.get(topic, 1)
+
+    def ends(self, topic: str) -> list[int]:
+        """End offset of each partition of a topic."""
+        return [len(self.logs.get((topic, p), ())) for p in range(self.count(topic))]
 
     def log(self, topic: str, partition: int) -> list[Message]:
         """One partition."""
@@ -177,6 +196,6 @@ class Topics:
 
     def append(self, topic: str, key: int | None, message: Message) -> None:
         """Append to the partition of the key."""
-        partition = 0 if key is None else (key * 2654435761 >> 7) % self.partitions
+        partition = 0 if key is None else (key * 2654435761 >> 7) % self.count(topic)
         message.append_us = self._clock.now_us
         self.log(topic, partition).append(message)
