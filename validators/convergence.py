@@ -9,8 +9,8 @@ import math
 
 import msgspec
 
-from figwatch.validators.history import prefix
-from figwatch.validators.state import Source, Target
+from figwatch.validators.state import Entry, Source, Target
+from figwatch.validators.versions import prefix
 
 MAX_AHEAD = 8
 """Target versions remembered for measuring while the source's events are still unread."""
@@ -92,6 +92,7 @@ def show(
     for n, (prefixed, _) in enumerate(source.dropped, 1):
         if prefixed == prefix(fingerprint):
             passed, source.dropped = source.dropped[:n], source.dropped[n:]
+            _take_back(source, Entry(fingerprint, passed[-1][1], None, -1, -1, sample=False))
             return [commit_us - t for _, t in passed] if timed else []
     for i in range(source.shown + 1, len(ring)):
         if ring[i].fingerprint == fingerprint and not ring[i].unknown:
@@ -102,6 +103,12 @@ def show(
             source.shown, source.dropped = i, []
             return [commit_us - t for t in newly] if timed else []
     return [] if older else None
+
+
+def _take_back(source: Source, shown: Entry) -> None:
+    """A version that the ring had no room for is shown: it stands in front of the hole."""
+    source.ring[: source.cut] = [shown]
+    source.shown, source.cut, source.born = 0, 1, False
 
 
 def target_shows(

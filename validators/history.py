@@ -10,6 +10,7 @@ from figwatch.validators.change import Change, Moved, Op, Side, Snapshot, Trunca
 from figwatch.validators.columns import Equal, compare, complete
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Carried, Entry, KeyState, Source, Target, Track
+from figwatch.validators.versions import last_match, prefix
 
 MAX_DROPPED = 64
 """Versions pushed out of a ring unshown that are remembered for measuring; beyond it they give no
@@ -17,8 +18,6 @@ sample.
 """
 NOWHERE = -1
 """Stream of a version that nothing proves done."""
-_PREFIX = 8
-"""Bytes of a fingerprint that are enough for measuring."""
 
 
 class Effect(enum.Enum):
@@ -49,12 +48,12 @@ def apply_source(
     if _is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
     if _is_duplicate(track, change.position, change.commit_us):
-        _fill_in(source, change, stream, ring_size)
+        _fill_in(state, source, change, stream, ring_size)
         _emit_again(source, change.position, stream, change.offset)
         return Effect.DUPLICATE
     first = not source.ring and not faulty
     if faulty:
-        source.ring, source.born, source.shown, source.dropped = [], False, -1, []
+        source.ring, source.born, source.shown, source.dropped, source.cut = [], False, -1, [], 0
         track.carried = ()
     older_sketch = source.ring[-1].sketch if source.ring else b""
     fingerprint, sketch, unknown = _row(track, change, older_sketch)
@@ -73,7 +72,8 @@ def apply_source(
         fingerprint, change.commit_us, change.position, stream, change.offset,
         sample=_gives_sample(change), sketch=sketch, unknown=unknown,
     )  # fmt: skip
-    _append(source, entry, ring_size)
+    source.ring.append(entry)
+    _bound(source, state.target, ring_size)
     return Effect.NEW
 
 
@@ -83,25 +83,29 @@ def _read_again(entry: Entry, change: Change, stream: int) -> None:
         entry.stream, entry.offset = stream, change.offset
 
 
-def _append(source: Source, entry: Entry, ring_size: int) -> None:
-    source.ring.append(entry)
-    _bound(source, ring_size)
+def _bound(source: Source, target: Target | None, ring_size: int) -> None:
+    """Drop the oldest version; where the target shows that one, the version behind it: while a
+    replicator stands still, it must stay clear what its target waits for.
+    """
+    while len(source.ring) > ring_size:
+        shown = last_match(source, target, len(source.ring) - 1)
+        if shown == -1:  # the absence before the key's birth becomes a version to keep
+            birth = source.ring[0]
+            source.ring.insert(0, Entry(None, 0, None, birth.stream, birth.offset, sample=False))
+            source.shown, source.born, shown = source.shown + 1, False, 0
+        _drop(source, int(shown == 0))
 
 
-def _bound(source: Source, ring_size: int) -> None:
-    if len(source.ring) > ring_size:
-        oldest = source.ring.pop(0)
-        source.born = False
-        if source.shown < 0 and oldest.sample:
-            if len(source.dropped) >= MAX_DROPPED:
-                del source.dropped[0]
-            source.dropped.append((prefix(oldest.fingerprint), oldest.commit_us))
-        source.shown = max(source.shown - 1, -1)
-
-
-def prefix(fingerprint: bytes | None) -> bytes:
-    """Return what `Source.dropped` keeps of a fingerprint; empty for an absent row."""
-    return fingerprint[:_PREFIX] if fingerprint is not None else b""
+def _drop(source: Source, index: int) -> None:
+    dropped = source.ring.pop(index)
+    source.born = False
+    source.cut = max(source.cut - 1, index)
+    if source.shown >= index:
+        source.shown -= 1
+    elif dropped.sample:
+        if len(source.dropped) >= MAX_DROPPED:
+            del source.dropped[0]
+        source.dropped.append((prefix(dropped.fingerprint), dropped.commit_us))
 
 
 def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_us: int) -> Effect:
@@ -143,17 +147,20 @@ def truncate_source(state: KeyState, truncate: Truncate, stream: int, ring_size:
     if _is_duplicate(source.track, truncate.position, truncate.commit_us):
         _emit_again(source, truncate.position, stream, truncate.offset)
         return
-    empty_source(source, truncate, stream, ring_size)
+    empty_source(state, source, truncate, stream, ring_size)
     if source.track.stream == stream:
         source.track.offset = max(source.track.offset, truncate.offset)
 
 
-def empty_source(source: Source, truncate: Truncate, stream: int, ring_size: int) -> None:
+def empty_source(
+    state: KeyState, source: Source, truncate: Truncate, stream: int, ring_size: int
+) -> None:
     """Make the key absent from the truncate on, unless its last event came after it."""
     if source.ring[-1].fingerprint is None or _later(source.track, truncate):
         return
     commit_us, position, offset = truncate.commit_us, truncate.position, truncate.offset
-    _append(source, Entry(None, commit_us, position, stream, offset, sample=False), ring_size)
+    source.ring.append(Entry(None, commit_us, position, stream, offset, sample=False))
+    _bound(source, state.target, ring_size)
     track = source.track
     track.carried, track.seen_us = (), commit_us
     if position is not None:
@@ -266,7 +273,9 @@ def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, o
         entry.offset = offset
 
 
-def _fill_in(source: Source, change: Change, stream: int, ring_size: int) -> None:
+def _fill_in(
+    state: KeyState, source: Source, change: Change, stream: int, ring_size: int
+) -> None:
     """Take in a version that was skipped: a snapshot asked for while the connector had a backlog
     shows the newest row first, and the replicator applies what led to it afterwards.
     """
@@ -286,7 +295,8 @@ def _fill_in(source: Source, change: Change, stream: int, ring_size: int) -> Non
     )  # fmt: skip
     source.ring.insert(i + 1, skipped)
     source.shown += source.shown > i
-    _bound(source, ring_size)
+    source.cut += source.cut > i
+    _bound(source, state.target, ring_size)
 
 
 def _place(source: Source, position: tuple[int, ...] | None) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from figwatch.validators import history
+from figwatch.validators import fence_trust, history
 from figwatch.validators.change import (
     Barrier,
     Change,
@@ -175,12 +175,23 @@ class Judge:
             self._moved += leaving
             if self._hold_times(pair, stream, change, lost=lost):
                 self._untruthful(stream, change.commit_us, now_us)
+            shown = state.source.shown if state.source is not None else -1
             samples = target_shows(
                 state.source, state.target, change.commit_us, timed=_is_timed(change),
                 new=effect is Effect.NEW, clocks_us=pair.rules.clocks_us,
             )  # fmt: skip
             self.ledger.converged(pair, samples)
+            if _is_timed(change):
+                self._watch_fence(pair, state, shown, change.commit_us)
         return effect
+
+    def _watch_fence(self, pair: Pair, state: KeyState, shown: int, commit_us: int) -> None:
+        trusted = not pair.demoted
+        if fence_trust.watch(pair, state, shown, commit_us):
+            self.ledger.alarm(pair, "written_after_commit")
+        if trusted and pair.demoted:
+            self.ledger.alarm(pair, "fence_demoted")
+            self._recheck.add(pair.rules.name)
 
     def _hold_times(self, pair: Pair, stream: Stream, change: Change, *, lost: bool) -> bool:
         """Hold an event's commit time against its log's order and its stream's watermark.
@@ -227,7 +238,7 @@ class Judge:
             history.truncate_target(state, truncate, now_us)
         elif state.source is not None:
             index = self._index[truncate.topic, truncate.partition]
-            history.empty_source(state.source, truncate, index, pair.rules.ring_size)
+            history.empty_source(state, state.source, truncate, index, pair.rules.ring_size)
 
     def _move_in(self, moved: Moved, now_us: int) -> None:
         pair = self.pairs.get(moved.pair)
@@ -424,9 +435,6 @@ class Judge:
             self._unsettled[key] = state
             self._keys.setdefault(key, b"")
             self._dirty.add(key)
-        if pair.rules.name in self.ledger.newly_demoted:
-            self.ledger.newly_demoted.discard(pair.rules.name)
-            self._recheck.add(pair.rules.name)
 
     def _refresh(self) -> None:
         for pair in self.pairs.values():

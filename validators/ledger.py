@@ -62,7 +62,6 @@ class Ledger:
 
     def __init__(self, pairs: Mapping[str, Pair], partition: int) -> None:
         self.state = LedgerState(pairs={}, malformed={})
-        self.newly_demoted: set[str] = set()
         self._pairs = pairs
         self._partition = partition
         self._verdicts = {name: dict.fromkeys(Verdict, 0) for name in pairs}
@@ -219,11 +218,6 @@ class Ledger:
         self._emit(pair, key, finding, state.past, resolved_us=now_us)
         past = state.past or Past(0, finding.detected_us, finding.evidence, 0)
         state.past = Past(past.times + 1, past.first_detected_us, past.first_evidence, now_us)
-        if _committed_too_early(state, finding, pair):
-            self.alarm(pair, "fence_healed_late")
-            if not pair.demoted:
-                pair.demoted = True
-                self.newly_demoted.add(pair.rules.name)
 
     def _close(self, pair: Pair, state: KeyState, finding: OpenFinding) -> None:
         self._open[pair.rules.name][finding.kind] -= 1
@@ -375,22 +369,6 @@ def _newest_done(source: Source, state: KeyState, pair: Pair) -> Entry:
         if entry.sketch and pair.done(source, entry, state.target) is not None:
             return entry
     return source.ring[-1]
-
-
-def _committed_too_early(state: KeyState, finding: OpenFinding, pair: Pair) -> bool:
-    """Whether a fence's finding healed as if the replicator committed offsets before its write.
-
-    That is: soon after the reading's answer the target showed a version which the reading had
-    said was done with. A repair by people comes later, a later change heals with its own version,
-    and a rewind is seen in the readings.
-    """
-    source, target = state.source, state.target
-    if finding.evidence != Evidence.FENCE or source is None or target is None or not source.ring:
-        return False
-    soon = 0 < target.commit_us - finding.reading_us <= pair.rules.objective_us
-    shown = source.ring[max(source.shown, 0)]
-    same = shown.fingerprint == target.fingerprint and shown.offset < finding.committed
-    return soon and same and not pair.rewound_since(shown.stream, finding.reading_us)
 
 
 def _rest(state: KeyState) -> None:

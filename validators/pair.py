@@ -79,6 +79,8 @@ class Pair:
         was read (figwatch's clock), and that snapshot's time."""
         self.demoted = False
         """The replicator was seen to break what F rests on; its fence proves nothing more."""
+        self.untold_late = 0
+        """Writes called done before they came, see `figwatch.validators.fence_trust`."""
         self._ripe: dict[int, Reading | None] = {}
 
     def add_stream(self, side: Side, index: int) -> None:
@@ -222,10 +224,17 @@ class Pair:
         old_us = self.watermarks[Side.TARGET] - last.commit_us - self.rules.clocks_us
         return old_us > self.rules.give_up_us or self.done(source, last, target) is not None
 
-    def rewound_since(self, index: int, answered_us: int) -> bool:
-        """Whether the replicator went back on a source stream after that answer."""
-        known = 0 <= index < len(self._all)
-        return known and self._all[index].rewound_us > answered_us
+    def was_done(self, entry: Entry, before_us: int) -> bool:
+        """Whether a reading answered before then had called this version done, and the replicator
+        has not gone back since.
+        """
+        if not 0 <= entry.stream < len(self._all):
+            return False
+        stream = self._all[entry.stream]
+        reading = stream.ripe(before_us, 0)
+        if reading is None or not _beyond(reading, entry.offset):
+            return False
+        return stream.rewound_us <= reading.answered_us
 
     def before_history(self, source: Source | None, target: Target | None) -> bool:
         """Whether nothing from before figwatch's first record, or lost since, can still be shown:

@@ -5,11 +5,12 @@ other keys appear: restarts, no-op updates and manual repairs each break such in
 """
 
 from figwatch.validators.change import Side
-from figwatch.validators.columns import Equal, compare
+from figwatch.validators.columns import Equal
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, Source, Target
 from figwatch.validators.sweep_settlement import standing
+from figwatch.validators.versions import last_match, match
 
 
 def assess(state: KeyState, pair: Pair) -> Judgement:
@@ -25,7 +26,7 @@ def assess(state: KeyState, pair: Pair) -> Judgement:
     if equal is Equal.MAYBE:
         return Judgement(Verdict.UNKNOWN, "known_columns_equal", reason=Reason.UNKNOWN_COLUMNS)
     if source is not None:
-        shown = _last_match(source, target)
+        shown = last_match(source, target, len(source.ring) - 1)
         if shown is not None:
             return _older_version(source, target, pair, source.ring[shown + 1])
     return _foreign_value(source, target, pair)
@@ -48,27 +49,7 @@ def _unknown_side(source: Source | None, target: Target | None, pair: Pair) -> R
 def _compare_latest(source: Source | None, target: Target | None) -> Equal:
     """Rule 2: equal now is consistent now, however it came about. Both absent counts."""
     latest = source.ring[-1] if source is not None and source.ring else None
-    return _match(latest, target)
-
-
-def _match(entry: Entry | None, target: Target | None) -> Equal:
-    fingerprint, sketch, unknown = (
-        (entry.fingerprint, entry.sketch, entry.unknown) if entry else (None, b"", ())
-    )
-    if target is None:
-        return Equal.YES if fingerprint is None else Equal.NO
-    return compare(fingerprint, sketch, unknown, target.fingerprint, target.sketch, target.unknown)
-
-
-def _last_match(source: Source, target: Target | None) -> int | None:
-    """Index of the last older version that the target shows: -1 for the absence before the key's
-    first version, None when it shows none. A version that cannot be refuted (unknown columns)
-    counts: that asks for a later proof, never an earlier one.
-    """
-    for i in range(len(source.ring) - 2, -1, -1):
-        if _match(source.ring[i], target) is not Equal.NO:
-            return i
-    return -1 if source.born and (target is None or target.fingerprint is None) else None
+    return match(latest, target)
 
 
 def _older_version(source: Source, target: Target | None, pair: Pair, after: Entry) -> Judgement:
@@ -108,7 +89,7 @@ def _foreign_value(source: Source | None, target: Target | None, pair: Pair) -> 
     evidence, reading, incomplete = Evidence.HISTORY, None, False
     if not _complete(source, target, pair):
         incomplete = True
-        oldest = source.ring[0] if source is not None and source.ring else None
+        oldest = source.ring[source.cut] if source is not None and source.ring else None
         reading = pair.done(source, oldest, target) if source is not None and oldest else None
         if reading is None:
             if young:

@@ -67,6 +67,8 @@ class Source(msgspec.Struct, array_like=True, gc=False):
     shown: int = -1
     dropped: list[tuple[bytes, int]] = []
     """Versions pushed out of the ring before the target showed them: (prefix, commit_us)."""
+    cut: int = 0
+    """From here on the ring has no hole; what stands before is kept because the target shows it."""
 
 
 class Target(msgspec.Struct, array_like=True, gc=False):

@@ -30,7 +30,7 @@ LIVELY_SHARE = 0.7
 
 
 @functools.lru_cache
-def config_for(fence: bool, plain: frozenset[str], skew_us: int) -> Config:
+def config_for(fence: bool, plain: frozenset[str], skew_us: int, ring_size: int) -> Config:
     """The configuration for judging; `plain` are the sides whose heartbeats are plain ones."""
     clocks = {"clock_skew_seconds": skew_us / 1e6}
     beats: dict[str, dict[str, Any]] = {
@@ -58,6 +58,7 @@ def config_for(fence: bool, plain: frozenset[str], skew_us: int) -> Config:
                     "columns": dict(zip(columns, columns, strict=True)),
                 }
             ],
+            "ring_size": ring_size,
             "objective": {"convergence_seconds": 1.0, "give_up_seconds": float(GIVE_UP_SECONDS)},
         }
     )
@@ -107,7 +108,7 @@ def config_of(weather: Weather) -> Config:
     """The configuration for a weather."""
     plain = set(PLAIN_TOPICS) if weather.plain_heartbeats else set()
     plain |= {"service"} if weather.untruthful else set()
-    return config_for(weather.fence, frozenset(plain), weather.skew_us)
+    return config_for(weather.fence, frozenset(plain), weather.skew_us, weather.ring_size)
 
 
 def judge(seed: int, weather: Weather, lines: list[Line]) -> Replayed:

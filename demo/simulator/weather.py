@@ -67,6 +67,7 @@ class Weather:
     """A database goes on with a log that starts lower."""
     mysql_source: bool = False
     mysql_target: bool = False
+    ring_size: int = 8
     fence: bool = True
     asked: bool = True
     """Without it there are no readings of the source at all."""
@@ -154,6 +155,7 @@ def weather_of(clock: Clock) -> Weather:
         upgraded=not whole_seconds and clock.chance(0.06 * loss),
         mysql_source=clock.chance(0.2),
         mysql_target=clock.chance(0.2),
+        ring_size=rng.choice((8, 8, 3)),
         fence=fence,
         asked=fence or clock.chance(0.6),
         patient=not fence and clock.chance(0.6),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from figwatch.validators import columns, convergence, history, judge, ledger, pair, rules, stream
+from figwatch.validators import columns, convergence, fence_trust, history, judge, ledger, pair, rules, stream, versions
 from figwatch.validators.change import Op
 from figwatch.validators.columns import Equal
 from figwatch.validators.outcome import Reason
@@ -181,12 +181,28 @@ def every_first_event_is_a_birth(monkeypatch):
 def overflow_keeps_the_ring_complete(monkeypatch):
     real = history._bound
 
-    def bound(source, ring_size):
+    def bound(source, target, ring_size):
         born = source.born
-        real(source, ring_size)
+        real(source, target, ring_size)
         source.born = born
 
     monkeypatch.setattr(history, "_bound", bound)
+
+
+@_mutation
+def full_rings_forget_what_is_shown(monkeypatch):
+    monkeypatch.setattr(history, "last_match", lambda *_: None)
+
+
+@_mutation
+def holes_in_a_ring_ignored(monkeypatch):
+    real = history._drop
+
+    def drop(source, index):
+        real(source, index)
+        source.cut = 0
+
+    monkeypatch.setattr(history, "_drop", drop)
 
 
 @_mutation
@@ -302,7 +318,7 @@ def transactions_leave_one_version(monkeypatch):
 def unknown_columns_equal(monkeypatch):
     real = columns.compare
     monkeypatch.setattr(
-        rules, "compare", lambda *a: Equal.YES if (e := real(*a)) is Equal.MAYBE else e
+        versions, "compare", lambda *a: Equal.YES if (e := real(*a)) is Equal.MAYBE else e
     )
 
 
@@ -310,7 +326,7 @@ def unknown_columns_equal(monkeypatch):
 def unknown_columns_different(monkeypatch):
     real = columns.compare
     monkeypatch.setattr(
-        rules, "compare", lambda *a: Equal.NO if (e := real(*a)) is Equal.MAYBE else e
+        versions, "compare", lambda *a: Equal.NO if (e := real(*a)) is Equal.MAYBE else e
     )
 
 
@@ -327,26 +343,26 @@ def moves_forget_long_values(monkeypatch):
 # -- the verdict ---------------------------------------------------------------------------------
 @_mutation
 def first_equal_version_shown(monkeypatch):
-    real = rules._last_match
+    real = rules.last_match
 
-    def first(source, target):
-        for i, entry in enumerate(source.ring[:-1]):
-            if rules._match(entry, target) is not Equal.NO:
+    def first(source, target, before):
+        for i, entry in enumerate(source.ring[:before]):
+            if rules.match(entry, target) is not Equal.NO:
                 return i
-        return real(source, target)
+        return real(source, target, before)
 
-    monkeypatch.setattr(rules, "_last_match", first)
+    monkeypatch.setattr(rules, "last_match", first)
 
 
 @_mutation
 def absence_before_birth_ignored(monkeypatch):
-    real = rules._last_match
+    real = rules.last_match
 
-    def last(source, target):
-        shown = real(source, target)
+    def last(source, target, before):
+        shown = real(source, target, before)
         return None if shown == -1 else shown
 
-    monkeypatch.setattr(rules, "_last_match", last)
+    monkeypatch.setattr(rules, "last_match", last)
 
 
 @_mutation
@@ -406,14 +422,18 @@ def falling_times_unnoticed(monkeypatch):
 
 @_mutation
 def early_commits_unnoticed(monkeypatch):
-    monkeypatch.setattr(ledger, "_committed_too_early", lambda *_: False)
+    monkeypatch.setattr(fence_trust, "watch", lambda *_: False)
 
 
 @_mutation
 def every_repair_demotes(monkeypatch):
-    monkeypatch.setattr(
-        ledger, "_committed_too_early", lambda _state, finding, _pair: finding.reading_us > 0
-    )
+    real = fence_trust.watch
+
+    def watch(pair, *args):
+        pair.demoted = real(pair, *args) or pair.demoted
+        return pair.demoted
+
+    monkeypatch.setattr(fence_trust, "watch", watch)
 
 
 # -- measurements --------------------------------------------------------------------------------
@@ -440,13 +460,13 @@ def written_again_shows_the_next(monkeypatch):
 
 @_mutation
 def hot_keys_lose_samples(monkeypatch):
-    real = history._append
+    real = history._bound
 
-    def append(source, entry, ring_size):
-        real(source, entry, ring_size)
+    def bound(source, target, ring_size):
+        real(source, target, ring_size)
         source.dropped = []
 
-    monkeypatch.setattr(history, "_append", append)
+    monkeypatch.setattr(history, "_bound", bound)
 
 
 @_mutation

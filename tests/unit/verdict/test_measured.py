@@ -116,7 +116,7 @@ def test_a_key_hotter_than_its_ring_loses_no_sample(needs):
                 line.change(side, f"v{i}", at=100 + 100 * i + lag)
         return figures(line)
 
-    needs("hot_keys_lose_samples", story, (12, 30.0), (2, 30.0))
+    needs("hot_keys_lose_samples", story, (12, 30.0), (1, 30.0))
 
 
 def test_what_is_remembered_for_measuring_is_bounded():
