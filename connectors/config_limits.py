@@ -67,6 +67,11 @@ class SyncGateConfig(Section):
     changes_min: int = Field(default=300, ge=1)
     """Fewest changes that count as a sample; fewer is inconclusive."""
 
+    window_minutes: float | None = Field(default=1440.0, ge=1, le=1440)
+    """Only changes that converged in the last so many minutes count, so that a stall, planned or
+    mended, is not held against the stage for ever; `null` counts all since the start. Whole
+    minutes up to an hour, beyond it whole hours."""
+
     verified_age_max_seconds: float = Field(default=60.0, gt=0)
     """How old `verified_through` may be: the instant up to which everything was judged."""
 

@@ -44,6 +44,8 @@ class SyncCriteria:
     convergence_share: float = 0.99
     confidence: float = 0.95
     changes_min: int = 300
+    window_us: int | None = None
+    """Only changes seen to converge in the last so long count; None: all since the start."""
     verified_age_max_us: int = 60_000_000
     overdue_share_max: float = 0.0
     sweep_required: bool = False
@@ -200,9 +202,13 @@ def _few_overdue(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -
 
 def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:
     """The share of changes within the objective, lost ones counted against it. The bounds hold
-    however often the gate is asked: the counts only grow.
+    however often the gate is asked while the counts only grow; once changes leave the window,
+    they hold for each window by itself.
     """
-    within, samples = pair.convergence.within, pair.convergence.count + pair.unshown
+    samples, within = pair.convergence.count, pair.convergence.within
+    if criteria.window_us is not None:
+        samples, within = pair.lately.within(criteria.window_us, now_us)
+    samples += pair.unshown
     share, confidence = criteria.convergence_share, criteria.confidence
     origin = Origin("streams", f"convergence of pair {name}", now_us, samples=samples)
     evidence = (Share(name, origin, within, samples),)

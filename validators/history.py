@@ -273,9 +273,7 @@ def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, o
         entry.offset = offset
 
 
-def _fill_in(
-    state: KeyState, source: Source, change: Change, stream: int, ring_size: int
-) -> None:
+def _fill_in(state: KeyState, source: Source, change: Change, stream: int, ring_size: int) -> None:
     """Take in a version that was skipped: a snapshot asked for while the connector had a backlog
     shows the newest row first, and the replicator applies what led to it afterwards.
     """

@@ -127,7 +127,7 @@ class Judge:
         key = table_key(change.pair, change.key)
         state = self._get(key)
         if change.side is Side.SOURCE:
-            effect = self._source_change(pair, state, change, index, stream)
+            effect = self._source_change(pair, state, change, index, stream, now_us)
         else:
             effect = self._target_change(pair, state, change, index, stream, now_us)
         if effect is Effect.NOTHING:
@@ -148,7 +148,7 @@ class Judge:
         self._settle(key, pair, state, now_us)
 
     def _source_change(
-        self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream
+        self, pair: Pair, state: KeyState, change: Change, index: int, stream: Stream, now_us: int
     ) -> Effect:
         source = state.source
         leaving = _leaving(change, source, index, stream)
@@ -162,7 +162,8 @@ class Judge:
             self._moved += leaving
             self._hold_times(pair, stream, change, lost=lost)
             clocks_us = pair.rules.clocks_us
-            self.ledger.converged(pair, source_explains(state.source, state.target, clocks_us))
+            samples = source_explains(state.source, state.target, clocks_us)
+            self.ledger.converged(pair, samples, now_us)
         return effect
 
     def _target_change(
@@ -180,7 +181,7 @@ class Judge:
                 state.source, state.target, change.commit_us, timed=_is_timed(change),
                 new=effect is Effect.NEW, clocks_us=pair.rules.clocks_us,
             )  # fmt: skip
-            self.ledger.converged(pair, samples)
+            self.ledger.converged(pair, samples, now_us)
             if _is_timed(change):
                 self._watch_fence(pair, state, shown, change.commit_us)
         return effect
@@ -272,7 +273,7 @@ class Judge:
                     state.source, state.target, truncate.commit_us, timed=True, new=True,
                     clocks_us=pair.rules.clocks_us,
                 )  # fmt: skip
-                self.ledger.converged(pair, samples)
+                self.ledger.converged(pair, samples, now_us)
             self._settle(key, pair, state, now_us)
 
     def _malformed(self, bad: Malformed, now_us: int) -> None:

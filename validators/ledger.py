@@ -14,6 +14,7 @@ from figwatch.validators.convergence import Quantiles, rest
 from figwatch.validators.finding import Finding
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
+from figwatch.validators.lately import Lately
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
@@ -45,6 +46,7 @@ class PairBooks(msgspec.Struct, array_like=True, gc=False):
     detected_us: int = 0
     detection_us: int = 0
     sweep: SweepSummary | None = None
+    lately: Lately = msgspec.field(default_factory=Lately)
 
 
 class LedgerState(msgspec.Struct, array_like=True, gc=False):
@@ -107,12 +109,14 @@ class Ledger:
         self.state.last_malformed = where
         _count(self.state.malformed, f"{bad.side.name.lower()}:{bad.reason}")
 
-    def converged(self, pair: Pair, samples_us: list[int]) -> None:
+    def converged(self, pair: Pair, samples_us: list[int], now_us: int) -> None:
         """Take convergence samples."""
         if samples_us:
-            sketch = self.books(pair).convergence
+            books = self.books(pair)
+            sketch, before = books.convergence, books.convergence.within
             for sample_us in samples_us:
                 sketch.add(sample_us, pair.rules.objective_us)
+            books.lately.add(now_us, len(samples_us), sketch.within - before)
 
     def alarm(self, pair: Pair, name: str) -> None:
         """Count an assumption found broken."""
@@ -332,6 +336,7 @@ class Ledger:
             detected_us=books.detected_us,
             detection_us=books.detection_us,
             sweep=books.sweep,
+            lately=books.lately,
         )
 
 

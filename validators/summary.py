@@ -10,6 +10,7 @@ import msgspec
 
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
+from figwatch.validators.lately import Lately
 
 SUMMARY_VERSION = 1
 MAX_GAPS = 100
@@ -86,6 +87,8 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """How long that took since the sides differed."""
     sweep: SweepSummary | None = None
     """The newest sweep; None where the tables were never compared."""
+    lately: Lately = msgspec.field(default_factory=Lately)
+    """What converged lately, by the time at which it was seen."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -122,6 +125,7 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
     into.convergence.merge(other.convergence)
     for side, sketch in other.capture.items():
         into.capture.setdefault(side, Quantiles(buckets={})).merge(sketch)
+    into.lately.merge(other.lately)
     into.unshown += other.unshown
     into.transient += other.transient
     into.unlisted += other.unlisted

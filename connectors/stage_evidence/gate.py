@@ -100,6 +100,7 @@ def sync_criteria(config: Config) -> SyncCriteria:
         convergence_share=sync.convergence_share,
         confidence=sync.confidence,
         changes_min=sync.changes_min,
+        window_us=None if sync.window_minutes is None else _us(sync.window_minutes * 60),
         verified_age_max_us=_us(sync.verified_age_max_seconds),
         overdue_share_max=sync.overdue_share_max,
         sweep_required=sync.sweep_required,

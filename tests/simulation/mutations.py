@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from figwatch.validators import columns, convergence, fence_trust, history, judge, ledger, pair, rules, stream, versions
+from figwatch.validators import (
+    columns,
+    convergence,
+    fence_trust,
+    history,
+    judge,
+    ledger,
+    pair,
+    rules,
+    stream,
+    versions,
+)
 from figwatch.validators.change import Op
 from figwatch.validators.columns import Equal
 from figwatch.validators.outcome import Reason

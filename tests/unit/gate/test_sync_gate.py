@@ -8,6 +8,7 @@ import pytest
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
 from figwatch.validators.overview import Overview, overview
+from figwatch.validators.lately import MINUTE_US, Lately
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 NOW_US = 1_800_000_000_000_000
@@ -181,6 +182,20 @@ def test_the_changes_that_are_missing_are_named():
     seen = view(summary(stock=pair(convergence=Quantiles(count=299, within=299, buckets={}))))
     result = sync_gate(seen, CRITERIA)
     assert ["1 more changes"] == [c.missing for c in result.criteria if c.name == "convergence"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "answer"), [(10, Answer.PASS), (30, Answer.FAIL), (None, Answer.FAIL)]
+)
+def test_a_stall_that_lies_before_the_window_does_not_count(minutes, answer):
+    lately = Lately()
+    lately.add(NOW_US - 20 * MINUTE_US, 500, 0)
+    lately.add(NOW_US - 5 * MINUTE_US, 500, 500)
+    whole = Quantiles(count=1000, within=500, buckets={})
+    seen = view(summary(stock=pair(convergence=whole, lately=lately)))
+    window_us = minutes * MINUTE_US if minutes else None
+    criteria = SyncCriteria(pairs=("stock",), window_us=window_us)
+    assert answer is answers(seen, criteria)["convergence"]
 
 
 def test_fail_outweighs_inconclusive():

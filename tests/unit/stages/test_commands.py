@@ -358,6 +358,7 @@ def synced(monkeypatch):
         pair.unshown = 0
         pair.verified_through_us = merged.as_of_us = now_us
         pair.convergence.count = pair.convergence.within = 1000
+        pair.lately.add(now_us, 1000, 1000)
         monkeypatch.setattr(
             gate, "sync_view", lambda _: overview({0: merged}, 1, now_us, 10_000_000)
         )
