@@ -12,9 +12,9 @@ from figwatch.validators.change import Change, Malformed, Op, Side, Snapshot, Sw
 from figwatch.validators.columns import differing_columns
 from figwatch.validators.convergence import Quantiles, rest
 from figwatch.validators.finding import Finding
+from figwatch.validators.lately import Lately
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
-from figwatch.validators.lately import Lately
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
 from figwatch.validators.lately import Lately
+from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
 
 SUMMARY_VERSION = 1
 MAX_GAPS = 100

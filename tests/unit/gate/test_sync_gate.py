@@ -7,8 +7,8 @@ import pytest
 
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
-from figwatch.validators.overview import Overview, overview
 from figwatch.validators.lately import MINUTE_US, Lately
+from figwatch.validators.overview import Overview, overview
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 NOW_US = 1_800_000_000_000_000
