@@ -181,10 +181,12 @@ def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
 
 
 def _later(track: Track, truncate: Truncate) -> bool:
-    """Whether the key's last event is later than the truncate (it may share its transaction)."""
+    """Whether the key's last event is later than the truncate (it may share its transaction): by
+    position AND by commit time, as with duplicates.
+    """
     if track.position is None or truncate.position is None:
         return track.seen_us > truncate.commit_us
-    return track.position > truncate.position or track.commit_us > truncate.commit_us
+    return track.position > truncate.position and track.commit_us >= truncate.commit_us
 
 
 def move_in(state: KeyState, moved: Moved) -> bool:

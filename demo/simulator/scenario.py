@@ -91,10 +91,10 @@ class Scenario:
         self._every(READING_US, self.eyes.readings)
         faults = Faults(clock, self.truth, self.workload, self.target, self.mono, self.replicator)
         mishaps = Mishaps(self, self.workload)
-        truncating = w.truncates and self.topics.count(self.mono.topic) == 1
+        alone = self.topics.count(self.mono.topic) == 1 and not w.new_partitions
         for expected, action in (
             (w.writes_per_second * w.seconds, self.workload.write),
-            (w.truncates if truncating else 0.0, self.workload.truncate),
+            (w.truncates if alone else 0.0, self.workload.truncate),
             (w.faults, faults.plant),
             (w.repairs, faults.repair),
             *mishaps.planned(w),

@@ -20,32 +20,36 @@ SEEDS = 100
 BUSY = {"faults": 0.0, "writes_per_second": 20.0}
 SLOW = {"faults": 0.0, "writes_per_second": 3.0, "slow": True}
 GOING_BACK = {**SLOW, "connector_crashes": 6.0}
+HOT = {**SLOW, "writes_per_second": 40.0, "keys": 1, "ring_size": 2, "seconds": 2.0}
 LATE = {**SLOW, "late_start": True}
 
 WEATHERS = {
     "judged_before_the_source_is_applied": Weather(faults=0.0, keys=40),
-    "one_partition_is_enough": Weather(faults=0.0, keys=200, writes_per_second=3.0),
+    "one_partition_is_enough": Weather(faults=0.0, keys=200, writes_per_second=3.0, stalls=2.0),
     "readings_from_before_the_target_was_read": Weather(**BUSY, keys=3),
     "emission_frontier_ignored": Weather(**GOING_BACK, keys=3),
     "committed_offset_ignored": Weather(**BUSY, keys=3),
     "committed_up_to_is_enough": Weather(**BUSY, keys=3),
-    "readings_not_covered": Weather(**BUSY, keys=3),
+    "readings_not_covered": Weather(**BUSY, keys=3, stalls=2.0),
     "targets_watermark_ignored": Weather(**BUSY, keys=3),
     "clock_skew_ignored": Weather(**BUSY, keys=4, skew_us=300_000),
     "copies_keep_their_first_offset": Weather(**GOING_BACK, keys=1),
     "only_the_copied_version_moves": Weather(**GOING_BACK, keys=3, blocking=6.0),
     "skipped_versions_left_out": Weather(**GOING_BACK, keys=3, blocking=6.0),
     "duplicates_by_time_alone": Weather(**BUSY, keys=3),
-    "overflow_keeps_the_ring_complete": Weather(**BUSY, keys=1, stalls=3.0),
+    "overflow_keeps_the_ring_complete": Weather(**HOT),
+    "holes_in_a_ring_ignored": Weather(**HOT),
     "losses_ignored": Weather(**BUSY, keys=6, gaps=1.0),
     "ring_survives_a_loss": Weather(**SLOW, keys=2, malformed=3.0),
     "malformed_records_ignored": Weather(**BUSY, keys=3, malformed=3.0),
-    "history_before_the_first_record_ignored": Weather(**BUSY, keys=6, late_start=True, stalls=3.0),
-    "the_first_record_was_no_copy": Weather(**GOING_BACK, keys=3, late_start=True),
+    "history_before_the_first_record_ignored": Weather(**LATE, keys=6, stalls=3.0),
+    "the_first_record_was_no_copy": Weather(
+        **BUSY, seconds=3.0, slow=True, keys=3, late_start=True, connector_crashes=8.0
+    ),
     "absence_needs_no_beginning": Weather(**LATE, keys=6),
     "new_snapshots_ignored": Weather(faults=0.0, keys=6, lost_slot=True),
     "every_tombstone_stands_alone": Weather(**BUSY, keys=3, connector_crashes=12.0),
-    "truncates_are_emitted_once": Weather(**BUSY, keys=2, connector_crashes=12.0, truncates=1.0),
+    "truncates_are_emitted_once": Weather(**GOING_BACK, keys=2, truncates=3.0),
     "transactions_leave_one_version": Weather(**SLOW, keys=1),
     "unknown_columns_different": Weather(**LATE, keys=6, toast=True),
     "first_equal_version_shown": Weather(**BUSY, keys=1, repeats=True),
@@ -54,7 +58,7 @@ WEATHERS = {
     "overdue_is_divergent": Weather(**BUSY, keys=3, stalls=3.0),
     "a_later_change_is_proof_enough": Weather(**BUSY, keys=3),
     "side_faults_ignored": Weather(**LATE, keys=6),
-    "late_target_events_unnoticed": Weather(**BUSY, keys=3, plain_heartbeats=True),
+    "late_target_events_unnoticed": Weather(**BUSY, keys=3, untruthful=True),
     "falling_times_unnoticed": Weather(**BUSY, keys=3, whole_seconds=True),
 }
 
@@ -85,6 +89,7 @@ UNIT_ONLY = {
     "running_snapshots_ignored": "needs a target ahead of the source's own snapshot",
     "tombstones_of_lost_deletes_count": "needs the copy of an old delete to be unreadable",
     "unknown_columns_equal": "needs a long value to differ that nobody ever showed",
+    "full_rings_forget_what_is_shown": "makes keys unknown, which is allowed, never wrong",
     "nothing_carried_forward": "makes keys unknown, which is allowed, never wrong",
     "moves_forget_long_values": "makes keys unknown, which is allowed, never wrong",
     "foreign_values_need_not_stand": "needs somebody to repair his own mistake at once",
