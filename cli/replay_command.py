@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def replay(
     files: Annotated[
         list[pathlib.Path],
-        typer.Argument(help="Captures: JSON lines as kcat -C -J prints them.", metavar="FILE..."),
+        typer.Argument(
+            help="Captures: JSON lines as kcat -C -J prints them, also in gzip or zst; - is stdin.",
+            metavar="FILE...",
+        ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,

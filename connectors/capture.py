@@ -6,17 +6,19 @@ line could be anything.
 """
 
 import base64
-import binascii
 import heapq
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
+from figwatch.connectors.capture_files import CaptureFile
 from figwatch.validators.errors import FigwatchError
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+PAIR = 2
 
 
 class RawRecord(msgspec.Struct, frozen=True, gc=False):
@@ -50,9 +52,9 @@ class _Line(msgspec.Struct, gc=False):
     partition: int
     ts: float = 0
     offset: int | None = None
-    headers: list[str | None] = []
-    key: str | None = None
-    payload: str | None = None
+    headers: list[Any] | dict[str, Any] | None = None
+    key: Any = None
+    payload: Any = None
     key_base64: str | None = None
     payload_base64: str | None = None
     group: str | None = None
@@ -68,40 +70,35 @@ class Capture:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
+        self._files = tuple(map(CaptureFile, paths))
 
     def __iter__(self) -> Iterator[Line]:
         """Lines in arrival order: each file's own order, several files merged by their times."""
-        if len(self.paths) == 1:
-            yield from _lines(self.paths[0])
+        if len(self._files) == 1:
+            yield from _lines(self._files[0])
             return
-        streams = [_numbered(i, path) for i, path in enumerate(self.paths)]
+        streams = [_numbered(i, file) for i, file in enumerate(self._files)]
         for _, _, _, line in heapq.merge(*streams, key=lambda item: item[:3]):
             yield line
 
 
-def _numbered(file: int, path: Path) -> Iterator[tuple[int, int, int, Line]]:
+def _numbered(number: int, file: CaptureFile) -> Iterator[tuple[int, int, int, Line]]:
     latest_us = 0
-    for n, line in enumerate(_lines(path)):
+    for n, line in enumerate(_lines(file)):
         at_us = line.append_us if isinstance(line, RawRecord) else line.answered_us
         latest_us = max(latest_us, at_us)
-        yield latest_us, file, n, line
+        yield latest_us, number, n, line
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    try:
-        with path.open("rb") as file:
-            for number, text in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
-                if text.strip():
-                    yield _parse(text, path, number)
-    except OSError as error:
-        raise FigwatchError(
-            "replay.unreadable", f"{path}: {error.strerror}", fix="name a readable capture file"
-        ) from error
+def _lines(file: CaptureFile) -> Iterator[Line]:
+    for number, text in enumerate(file.lines(MAX_LINE_BYTES), 1):
+        if text.strip():
+            yield _parse(text, file.path, number)
 
 
 def _parse(text: bytes, path: Path, number: int) -> Line:
     try:
-        line = _DECODER.decode(text)
+        line = _decoded(text)
         at_us = round(line.ts * 1000)
         if line.offset is None:
             if line.end_offset is None:
@@ -109,22 +106,52 @@ def _parse(text: bytes, path: Path, number: int) -> Line:
             return RawReading(
                 line.topic, line.partition, line.group, line.committed, line.end_offset, at_us
             )
-        names, values = line.headers[::2], line.headers[1::2]
-        headers = tuple(
-            (name or "", None if value is None else value.encode())
-            for name, value in zip(names, values, strict=False)
-        )
         key = _bytes(line.key, line.key_base64)
         value = _bytes(line.payload, line.payload_base64)
-        return RawRecord(line.topic, line.partition, line.offset, at_us, headers, key, value)
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
+        return RawRecord(
+            line.topic, line.partition, line.offset, at_us, _headers(line.headers), key, value
+        )
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _bad(path, number, str(error)) from error
 
 
-def _bytes(text: str | None, encoded: str | None) -> bytes | None:
+def _decoded(text: bytes) -> _Line:
+    """A line. kcat copies bytes that are no UTF-8 as they are: then they are taken back so."""
+    try:
+        return _DECODER.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            document = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
+        except (ValueError, RecursionError):
+            raise error from None
+        return msgspec.convert(document, _Line)
+
+
+def _headers(given: list[Any] | dict[str, Any] | None) -> tuple[tuple[str, bytes | None], ...]:
+    """Kcat's flat list of names and values; also pairs or an object, as other tools write them."""
+    if not given:
+        return ()
+    if isinstance(given, dict):
+        pairs = list(given.items())
+    elif all(isinstance(item, list) and len(item) == PAIR for item in given):
+        pairs = [(name, value) for name, value in given]
+    else:
+        pairs = list(zip(given[::2], given[1::2], strict=False))
+    return tuple((str(name or ""), _bytes(value, None)) for name, value in pairs)
+
+
+def _bytes(value: Any, encoded: str | None) -> bytes | None:
+    """A key, payload or header: text, base64 beside it, or a document (kcat's `-s value=avro`)."""
     if encoded is not None:
         return base64.b64decode(encoded, validate=True)
-    return None if text is None else text.encode("utf-8", "surrogatepass")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return msgspec.json.encode(value)
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
 
 
 def _bad(path: Path, number: int, cause: str) -> FigwatchError:

@@ -20,6 +20,7 @@ from figwatch.validators.mapping import (
     ColumnRule,
     Literal,
     MappingFault,
+    NullDefault,
     PairRule,
     Transforms,
     faults,
@@ -160,10 +161,12 @@ class ColumnConfig(Section):
     target_time_zone: ZoneName | None = None
     """The target's, likewise."""
 
-    null_default: OneOf["same", "distinct"] = "same"
-    """Where a column can be null and has a DEFAULT, Connect writes the DEFAULT for null: `same`
-    compares the two as equal; `distinct` trusts the records, for converters with
-    `replace.null.with.default=false`."""
+    null_default: OneOf["unknown", "same", "distinct"] = "unknown"
+    """Where a column can be null and has a DEFAULT, Connect's converters write the DEFAULT for
+    null unless they have `replace.null.with.default=false` (Avro's cannot). `unknown`: such a
+    value against null or the DEFAULT cannot be told, any other value differs; `same` compares
+    null and DEFAULT as equal; `distinct` trusts the records. Records that show that their
+    converter keeps nulls (`source.snapshot` is null in the log) are trusted anyway."""
 
 
 FilterConfig = dict[str, str | int | float | bool | list[str | int | float | bool | None] | None]
@@ -191,7 +194,7 @@ def column_rule(name: str, given: "str | ColumnConfig") -> ColumnRule:
         cast,
         _encoding(given.source_encoding),
         _encoding(given.target_encoding),
-        given.null_default == "same",
+        NullDefault(given.null_default),
         _transforms(given),
     )
 

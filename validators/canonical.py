@@ -31,13 +31,19 @@ OLD = 2
 """Event flag: read by a snapshot, which writes dates before 1582-10-15 differently."""
 SILENT = 1
 """Event flag: a null may be an unchanged value that Debezium could not read (op `u`)."""
+KEPT = 4
+"""Event flag: its converter writes null as null, not as the column's DEFAULT."""
 
 encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _MODULUS = 1 << 128
 
 Special = list[tuple[int, bytes | None]]
-"""Columns of one row that are long (with their digest) or unknown (None)."""
+"""Columns of one row that are long (with their digest) or unknown (None).
+
+An unknown column has the sketch 0; one that is either null or a certain value has that value's, so
+that others refute it (`columns.compare`), or NULL_SKETCH where nothing does.
+"""
 
 
 class MissingColumnError(ValueError):
@@ -134,6 +140,27 @@ def cell(index: int, atom_of: Callable[[Any, int], Atom], special: Special) -> C
         return LONG_MARK, (digest[0] << 8 | digest[1]) or 1
 
     return convert
+
+
+def doubting(
+    index: int,
+    convert: Cell,
+    doubt: Callable[[Any, int], int],
+    special: Special,
+    seen: Callable[[], None],
+) -> Cell:
+    """A cell that makes some values unknown. `doubt` gives the sketch of a raw value that may stand
+    for null (or null for it), 0 for all others; `seen` is told of it.
+    """
+
+    def cell_of(value: Any, flags: int) -> tuple[Any, int]:
+        if sketch := doubt(value, flags):
+            seen()
+            special.append((index, None))
+            return LONG_MARK, sketch
+        return convert(value, flags)
+
+    return cell_of
 
 
 def completed(

@@ -31,6 +31,8 @@ _DATES = {
     -2147472692: INFINITY,
     -625821272: -INFINITY,
     -2147472691: -INFINITY,
+    106_751_991_166: INFINITY,  # a snapshot's date as text: +292278994-08-16
+    106_748_361_128: -INFINITY,  # +292269055-12-02
 }
 _STAMPS: dict[str, dict[int, float]] = {
     "us": {9223372036825200000: INFINITY, -9223372036832400000: -INFINITY},
@@ -39,6 +41,8 @@ _STAMPS: dict[str, dict[int, float]] = {
     "s": {},
 }
 _WORDS = {"infinity": INFINITY, "+infinity": INFINITY, "-infinity": -INFINITY}
+_INFINITIES = (INFINITY, -INFINITY)
+_FAR_NS = 9_000_000_000_000_000 * NS["ms"]
 _ISO = re.compile(
     r"([+-]?\d{4,9})-(\d{1,2})-(\d{1,2})"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?)?"
@@ -84,8 +88,11 @@ def _month_days(year: int, month: int) -> int:
 def date_of(value: object, unit: str | None) -> float | None:
     """Days since the epoch from a number of days, an ISO date, or a timestamp in `unit`."""
     if isinstance(value, str):
-        stamp = _iso(value)
-        return stamp if stamp is None or stamp in _WORDS.values() else int(stamp // DAY_NS)
+        stamp = _instant(value)
+        if stamp is None or stamp in _WORDS.values():
+            return stamp
+        days = int(stamp // DAY_NS)
+        return _DATES.get(days, days)
     number = whole(number_of(value), _INT)
     if unit in NS:
         stamp = stamp_of(number, unit)
@@ -99,13 +106,21 @@ _INT = Kind(Base.INT)
 def stamp_of(value: object, unit: str | None) -> float | None:
     """Nanoseconds since the epoch from a number in `unit` (`days` too) or an ISO text."""
     if isinstance(value, str):
-        return _iso(value)
+        return _instant(value)
     number = whole(number_of(value), _INT)
     if unit == "days":
         days = _DATES.get(number, number)
         return days if days in _WORDS.values() else int(days) * DAY_NS
     infinite = _STAMPS[unit or "us"].get(number)
     return number * NS[unit or "us"] if infinite is None else infinite
+
+
+def _instant(text: str) -> float | None:
+    """As `_iso`; a year far beyond PostgreSQL's is how an infinity looks as text."""
+    nanos = _iso(text)
+    if nanos is None or -_FAR_NS < nanos < _FAR_NS:
+        return nanos
+    return _STAMPS["ms"].get(int(nanos // NS["ms"]), nanos) if nanos not in _INFINITIES else nanos
 
 
 def _iso(text: str) -> float | None:

@@ -6,6 +6,7 @@ configuration). Behind it stand the transforms of `mapping_transforms` and then 
 """
 
 import functools
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -151,7 +152,21 @@ def as_bytes(value: Any, encoding: Encoding | None) -> bytes:
 
 
 def _bytes_reader(_kind: Kind, wire: Wire) -> Reader:
-    return functools.partial(as_bytes, encoding=wire.encoding)
+    if wire.encoding is not None:
+        return functools.partial(as_bytes, encoding=wire.encoding)
+
+    def read(value: Any) -> bytes:
+        if value.__class__ is str and _HEX.fullmatch(value):
+            if len(value) % BASE64_GROUP == 0:  # Debezium pads base64 to whole groups
+                raise BadValueError("base64 or hex: set source_encoding or target_encoding")
+            return bytes.fromhex(value)
+        return as_bytes(value, None)
+
+    return read
+
+
+_HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
+BASE64_GROUP = 4
 
 
 def _uuid_reader(_kind: Kind, wire: Wire) -> Reader:

@@ -5,6 +5,8 @@ import enum
 from figwatch.validators.state import Carried
 
 _MODULUS = 1 << 128
+_NOTHING, _NULL = b"\0\0", b"\xff\xff"
+"""Sketches of an unknown column and of null (`canonical`, little-endian)."""
 
 
 class Equal(enum.Enum):
@@ -31,25 +33,40 @@ def compare(
         return Equal.NO  # one exists, the other does not
     if not left_sketch or not right_sketch:
         return Equal.MAYBE
-    skip = {*left_unknown, *right_unknown}
-    return Equal.NO if _differing(left_sketch, right_sketch, skip) else Equal.MAYBE
+    found = differing_columns(left_sketch, right_sketch, left_unknown, right_unknown)
+    return Equal.NO if found else Equal.MAYBE
 
 
 def differing_columns(
-    left_sketch: bytes, right_sketch: bytes, unknown: tuple[int, ...] = ()
+    left_sketch: bytes,
+    right_sketch: bytes,
+    left_unknown: tuple[int, ...] = (),
+    right_unknown: tuple[int, ...] = (),
 ) -> tuple[int, ...]:
-    """Indices of the mapped columns whose two-byte sketches differ; empty when a row is absent."""
+    """Indices of the mapped columns whose two-byte sketches differ; empty when a row is absent.
+
+    A column that is unknown on one side differs only where it is known to be null or a DEFAULT
+    there, and is neither on the other side.
+    """
     if not left_sketch or not right_sketch:
         return ()
-    return _differing(left_sketch, right_sketch, set(unknown))
+    found = []
+    for i in range(min(len(left_sketch), len(right_sketch)) // 2):
+        left, right = left_sketch[2 * i : 2 * i + 2], right_sketch[2 * i : 2 * i + 2]
+        if left == right or (i in left_unknown and i in right_unknown):
+            continue
+        if i in left_unknown:
+            left, right = right, left
+        doubtful = i in left_unknown or i in right_unknown  # then it is `right`
+        if doubtful and (right in (_NOTHING, _NULL) or left == _NULL):
+            continue
+        found.append(i)
+    return tuple(found)
 
 
-def _differing(left: bytes, right: bytes, skip: set[int]) -> tuple[int, ...]:
-    return tuple(
-        i
-        for i in range(min(len(left), len(right)) // 2)
-        if i not in skip and left[2 * i : 2 * i + 2] != right[2 * i : 2 * i + 2]
-    )
+def null_or_default(sketch: bytes, unknown: tuple[int, ...]) -> bool:
+    """Whether each unknown column is so because it is either null or the column's DEFAULT."""
+    return bool(unknown) and all(sketch[2 * i : 2 * i + 2] not in (_NOTHING, b"") for i in unknown)
 
 
 def complete(
@@ -67,7 +84,8 @@ def complete(
     left: list[int] = []
     for column in unknown:
         digest = known.get(column)
-        if digest is None or not old_sketch:
+        unchanged = sketch[2 * column : 2 * column + 2] in (_NOTHING, b"")
+        if digest is None or not old_sketch or not unchanged:
             left.append(column)
             continue
         total += int.from_bytes(digest, "big")

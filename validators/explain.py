@@ -88,5 +88,5 @@ def _differing(state: KeyState, verdict: Verdict, columns: tuple[str, ...]) -> t
     if source is None or target is None or not source.ring:
         return ()
     newest = source.ring[-1]
-    found = differing_columns(newest.sketch, target.sketch, newest.unknown + target.unknown)
+    found = differing_columns(newest.sketch, target.sketch, newest.unknown, target.unknown)
     return tuple(columns[i] for i in found)

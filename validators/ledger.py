@@ -366,7 +366,7 @@ def _columns(state: KeyState, pair: Pair, kind: Kind) -> tuple[int, ...]:
     if kind in (Kind.MISSING, Kind.EXTRA) or source is None or target is None:
         return ()
     entry = _newest_done(source, state, pair)
-    return differing_columns(entry.sketch, target.sketch, entry.unknown + target.unknown)
+    return differing_columns(entry.sketch, target.sketch, entry.unknown, target.unknown)
 
 
 def _newest_done(source: Source, state: KeyState, pair: Pair) -> Entry:

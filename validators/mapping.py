@@ -6,6 +6,7 @@ each transform its function, `mapping_agreement` settles what kind both sides ar
 """
 
 import dataclasses
+import enum
 
 from figwatch.validators.canonical_kinds import TIMES, Base, Kind
 from figwatch.validators.canonical_wire import ALLOWED, Encoding
@@ -13,6 +14,17 @@ from figwatch.validators.change import Side
 
 Literal = str | int | float | bool | None
 PAIR_COLUMNS_MAX = 1_600  # PostgreSQL's limit for a table
+
+
+class NullDefault(enum.StrEnum):
+    """What a column's DEFAULT means where a converter may have written it in place of null."""
+
+    UNKNOWN = "unknown"
+    """Either: against null or the DEFAULT it cannot be told, any other value differs."""
+    SAME = "same"
+    """Null and the DEFAULT compare equal."""
+    DISTINCT = "distinct"
+    """The records are trusted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,9 +82,8 @@ class ColumnRule:
     cast: Kind | None = None
     source_encoding: Encoding | None = None
     target_encoding: Encoding | None = None
-    null_default: bool = True
-    """Where a nullable column has a default, null and the default cannot be told apart (see
-    `Wire.nullable_default`) and compare equal; False where the converters keep nulls."""
+    null_default: NullDefault = NullDefault.UNKNOWN
+    """For a nullable column with a default (see `Wire.nullable_default`)."""
     transforms: Transforms = dataclasses.field(default_factory=Transforms)
 
     def columns(self, side: Side) -> tuple[str, ...]:

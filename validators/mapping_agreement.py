@@ -31,7 +31,13 @@ class NoticeCode(enum.StrEnum):
     LOSSY_NUMBER = "lossy_number"
     """One side writes a decimal as a float; compared as floats."""
     NULL_DEFAULT = "null_default"
-    """Null and the column's DEFAULT cannot be told apart; they compare equal."""
+    """Null and the column's DEFAULT compare equal, as configured."""
+    NULL_OR_DEFAULT = "null_or_default"
+    """Records came whose converter may write the column's DEFAULT for null: then it is unknown."""
+    NAN_OR_NULL = "nan_or_null"
+    """A NaN came whose counterpart is written as null: then it is unknown."""
+    FAR_OR_NULL = "far_or_null"
+    """A time outside 1677 to 2262 came whose counterpart is null in nanoseconds: then unknown."""
     KINDS_DIFFER = "kinds_differ"
     """The two sides' types have nothing in common; compared as they are written."""
 
@@ -53,6 +59,12 @@ _REMEDY = {
     NoticeCode.LOSSY_NUMBER: "compared as floats; set decimal.handling.mode=precise",
     NoticeCode.NULL_DEFAULT: "null and DEFAULT compare equal; set replace.null.with.default=false "
     "on the converter and null_default: distinct on the column",
+    NoticeCode.NULL_OR_DEFAULT: "the DEFAULT may stand for null; set "
+    "replace.null.with.default=false on the converter, or null_default on the column",
+    NoticeCode.NAN_OR_NULL: "NaN comes as null from decimal.handling.mode=precise, and is unknown "
+    "against it; set decimal.handling.mode=string",
+    NoticeCode.FAR_OR_NULL: "years before 1677 or after 2262 come as null from "
+    "time.precision.mode=nanoseconds, and are unknown against it; set it to adaptive",
     NoticeCode.KINDS_DIFFER: "the two types have nothing in common; set the column's type",
 }
 
@@ -65,6 +77,10 @@ class Agreement:
         self.rule = rule
         self.folds: set[bytes] = set()
         """Encoded atoms of defaults, which stand for null."""
+        self._seen: set[NoticeCode] = set()
+        self._precise: set[Side] = set()
+        """Sides that may write decimals as bytes, which have no NaN: it comes as null."""
+        self._nanos: set[Side] = set()
         self._catalogue = catalogue
         self._learned: dict[Side, Kind] = {}
         self._lossy: set[NoticeCode] = set()
@@ -75,6 +91,12 @@ class Agreement:
             if digits is not None:
                 self._digits.add(digits)
             self._note_encoding(side, rule.read_type(side), rule.encoding(side))
+            read = rule.read_type(side) or catalogue.get(side)
+            text = rule.encoding(side) is Encoding.STRING
+            if read is not None and read.base is Base.DECIMAL and not text:
+                self._precise.add(side)
+            if rule.encoding(side) is Encoding.NS:
+                self._nanos.add(side)
         self.kind = self._agreed()
 
     def read_kind(self, side: Side, wire: Wire | None) -> Kind:
@@ -99,8 +121,37 @@ class Agreement:
             self._note_encoding(side, kind, wire.encoding)
             if kind.base in TIMES and wire.encoding in DIGITS:
                 self._digits.add(DIGITS[wire.encoding])
+        hidden = (*self._precise, *self._nanos)
+        if kind is not None and kind.base is Base.DECIMAL:
+            self._precise.add(side)
+        elif kind is not None:
+            self._precise.discard(side)
+        if wire.encoding is Encoding.NS:
+            self._nanos.add(side)
         before, self.kind = self.kind, self._agreed()
-        return before != self.kind
+        return before != self.kind or hidden != (*self._precise, *self._nanos)
+
+    def hides_nan(self, side: Side) -> bool:
+        """Whether the other side may show null where this one shows NaN."""
+        return bool(self._precise - {side})
+
+    def hides_far(self, side: Side) -> bool:
+        """Whether the other side counts nanoseconds, in which this one's far years have no place:
+        they come as null.
+        """
+        return side not in self._nanos and bool(self._nanos)
+
+    def saw_far(self) -> None:
+        """A time came that the other side shows as null."""
+        self._seen.add(NoticeCode.FAR_OR_NULL)
+
+    def saw_default(self) -> None:
+        """A DEFAULT came that may stand for null."""
+        self._seen.add(NoticeCode.NULL_OR_DEFAULT)
+
+    def saw_nan(self) -> None:
+        """A NaN came that the other side shows as null."""
+        self._seen.add(NoticeCode.NAN_OR_NULL)
 
     def fold(self, encoded: bytes) -> bool:
         """Take a DEFAULT that stands for null; True when it is new."""
@@ -116,6 +167,7 @@ class Agreement:
             codes.add(NoticeCode.LOSSY_TIME)
         if self.folds:
             codes.add(NoticeCode.NULL_DEFAULT)
+        codes |= self._seen
         name = self.rule.name
         return tuple(
             Notice(code, self.pair, name, f"{self.pair}.{name}: {_REMEDY[code]}")

@@ -18,6 +18,7 @@ from figwatch.validators.canonical_kinds import TIMES, Base, Kind
 from figwatch.validators.canonical_values import reader, unit_of
 from figwatch.validators.canonical_wire import PLAIN, Encoding, Wire
 from figwatch.validators.change import Side
+from figwatch.validators.mapping import NullDefault
 from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_transforms import literal, member, spelled, stages
 
@@ -44,7 +45,8 @@ def atom_reader(  # noqa: C901  # the steps of one value, in their order
     nothing = finish(literal(t.null_as, kind)) if t.has_null_as else None
     values = {name: literal(value, kind) for name, value in t.values} if side is Side.SOURCE else {}
     silent = silent_null(agreement, side, wire)
-    folds = agreement.folds if rule.null_default and not t.has_null_as else set()
+    same = rule.null_default is NullDefault.SAME
+    folds = agreement.folds if same and not t.has_null_as else set()
     path = rule.path(side)
     old = kind.base in STAMPS or kind.base is Base.DATE
 

@@ -20,6 +20,7 @@ from figwatch.validators.canonical_kinds import Kind
 from figwatch.validators.change import Side
 from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_atoms import DATED, AtomOf, Wires, column_atom, wire_of
+from figwatch.validators.mapping_doubts import doubts
 from figwatch.validators.mapping_inline import (
     Case,
     cases,
@@ -104,8 +105,12 @@ def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: An
         cell = canonical.cell(index, atom_of, special)
         if half.quick:
             cell = decimal_cell(agreement, half.side, wire, cell) or cell
+        doubted = doubts(index, agreement, half.side, wire, atom_of)
+        for doubt, saw in doubted.doubts:
+            cell = canonical.doubting(index, cell, doubt, special, saw)
         scope[f"c{ids[index]}"] = cell
-        lines += _Column(half, agreement, ids[index], cell).lines(memory, scope, sample)
+        column = _Column(half, agreement, ids[index], cell, doubted.every_value)
+        lines += column.lines(memory, scope, sample)
     row = "".join(f"a{i}, " for i in ids)
     return Code(
         [
@@ -128,6 +133,8 @@ class _Column(NamedTuple):
     agreement: Agreement
     id: str
     convert: canonical.Cell
+    plain: bool
+    """Every value has to go through `convert`."""
 
     @property
     def name(self) -> str:
@@ -135,6 +142,8 @@ class _Column(NamedTuple):
 
     def branches(self, memory: Memory | None, scope: dict[str, Any]) -> list[tuple[str, str, type]]:
         """(condition, assignment, class of the raw value) of the common cases."""
+        if self.plain:
+            return []
         found = self.half.cases(self.agreement)
         branches = [
             (case.test.format(a=self.name), self._assigned(case), case.of) for case in found

@@ -70,6 +70,9 @@ class Reason(enum.IntEnum):
     """The target's value may be a version from before the known history."""
     DEMOTED_FENCE = 9
     """The replicator was seen to break what the fence rests on."""
+    NULL_OR_DEFAULT = 10
+    """The known columns agree; in another one null and the DEFAULT (or null and NaN) cannot be told
+    apart."""
 
 
 REMEDIES = {
@@ -82,6 +85,8 @@ REMEDIES = {
     Reason.NOT_FROM_BEGINNING: "a new snapshot by the connector, or a sweep",
     Reason.UNKNOWN_COLUMNS: "REPLICA IDENTITY FULL, a change of those columns, or a sweep",
     Reason.INCOMPLETE_HISTORY: "the fence (consumer_group of the target side) or a sweep",
+    Reason.NULL_OR_DEFAULT: "replace.null.with.default=false on the converter (and the flatten "
+    "transform), decimal.handling.mode=string for NaN, null_default on the column, or a sweep",
     Reason.DEMOTED_FENCE: "a replicator that commits offsets after its write, or a sweep",
 }
 

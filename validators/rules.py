@@ -5,7 +5,7 @@ other keys appear: restarts, no-op updates and manual repairs each break such in
 """
 
 from figwatch.validators.change import Side
-from figwatch.validators.columns import Equal
+from figwatch.validators.columns import Equal, null_or_default
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, Source, Target
@@ -24,7 +24,9 @@ def assess(state: KeyState, pair: Pair) -> Judgement:
     if equal is Equal.YES:
         return Judgement(Verdict.CONSISTENT, "equal")
     if equal is Equal.MAYBE:
-        return Judgement(Verdict.UNKNOWN, "known_columns_equal", reason=Reason.UNKNOWN_COLUMNS)
+        return Judgement(
+            Verdict.UNKNOWN, "known_columns_equal", reason=_unknown_columns(source, target)
+        )
     if source is not None:
         shown = last_match(source, target, len(source.ring) - 1)
         if shown is not None:
@@ -50,6 +52,14 @@ def _compare_latest(source: Source | None, target: Target | None) -> Equal:
     """Rule 2: equal now is consistent now, however it came about. Both absent counts."""
     latest = source.ring[-1] if source is not None and source.ring else None
     return match(latest, target)
+
+
+def _unknown_columns(source: Source | None, target: Target | None) -> Reason:
+    """Why a column of one of the two rows is not known."""
+    entry = source.ring[-1] if source is not None and source.ring else None
+    rows = [(row.sketch, row.unknown) for row in (entry, target) if row is not None and row.unknown]
+    doubts = bool(rows) and all(null_or_default(*row) for row in rows)
+    return Reason.NULL_OR_DEFAULT if doubts else Reason.UNKNOWN_COLUMNS
 
 
 def _older_version(source: Source, target: Target | None, pair: Pair, after: Entry) -> Judgement:

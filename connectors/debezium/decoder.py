@@ -17,6 +17,7 @@ from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
 from figwatch.connectors.debezium.plan import Feed
 from figwatch.connectors.debezium.route import Route
 from figwatch.connectors.debezium.shapes import Ignored
+from figwatch.connectors.debezium.source import Nulls
 from figwatch.connectors.registry import Registry
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
@@ -71,6 +72,7 @@ class Decoder:
             name: AvroReader((registries or {}).get(name) or Registry.of(side), side.format)
             for name, side in config.sides.items()
         }
+        self._nulls = {name: Nulls() for name in config.sides}
         self._pairs = {pair.name: self._pair(pair, types or {}) for pair in config.pairs}
         self._routes = self._make_routes()
         self._others: dict[str, Decode] = {}
@@ -225,6 +227,7 @@ class Decoder:
                 self._placeholder,
                 self.ignored,
                 self._reset,
+                self._nulls[side_of[topic]],
                 quick=self._quick,
             )
             for topic, found in feeds.items()
@@ -235,7 +238,7 @@ class Decoder:
             avro, role = self._avro[name], self._role(name)
             if side.heartbeat_topic is not None:
                 self._heartbeat_topics.add(side.heartbeat_topic)
-                plain = Heartbeats(side.heartbeat_topic, name, role, avro)
+                plain = Heartbeats(side.heartbeat_topic, name, role, avro, self.ignored)
                 self._others[side.heartbeat_topic] = plain.decode
             if side.heartbeat_table is not None:
                 topic = f"{side.topic_prefix}.{side.heartbeat_table}"

@@ -21,8 +21,11 @@ Beats = Sequence[Heartbeat | Malformed]
 class Heartbeats:
     """Plain heartbeats: the connector's clock."""
 
-    def __init__(self, topic: str, name: str, side: Side, avro: AvroReader) -> None:
+    def __init__(
+        self, topic: str, name: str, side: Side, avro: AvroReader, ignored: Counter[str]
+    ) -> None:
         self._topic, self._name, self._side, self._avro = topic, name, side, avro
+        self._ignored = ignored
 
     def decode(
         self,
@@ -39,8 +42,11 @@ class Heartbeats:
             RegistryUnavailable: its Avro schema cannot be had now.
         """
         where = (self._topic, partition, offset, append_us)
+        if value is None:  # what a CloudEventsConverter makes of a heartbeat
+            self._ignored[Ignored.NULL_RECORD] += 1
+            return ()
         try:
-            document = document_of(value or b"", headers, Role.VALUE, self._avro).value
+            document = document_of(value, headers, Role.VALUE, self._avro).value
         except MalformedError as error:
             return (Malformed(None, self._side, None, error.reason, str(error), *where),)
         millis = sources.integer(document.get("ts_ms")) if isinstance(document, dict) else None

@@ -21,7 +21,7 @@ from figwatch.validators.canonical_numbers import BadValueError
 from figwatch.validators.canonical_values import reader
 from figwatch.validators.canonical_wire import PLAIN, Wire
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import Literal, PairRule
+from figwatch.validators.mapping import Literal, NullDefault, PairRule
 from figwatch.validators.mapping_agreement import Agreement
 from figwatch.validators.mapping_atoms import atom_reader
 from figwatch.validators.mapping_compile import (
@@ -64,7 +64,9 @@ class Feed:
                 continue
             path = agreement.rule.path(self.side)
             changed |= not path and agreement.learn(self.side, wire)
-            if wire.nullable_default and agreement.rule.null_default and agreement in self.columns:
+            if not wire.nullable_default or agreement not in self.columns:
+                continue
+            if agreement.rule.null_default is NullDefault.SAME:
                 changed |= _fold(agreement, self.side, wire, placeholder)
         return changed
 

@@ -7,7 +7,7 @@ pairs' mappings, behind the lines that stand here.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from figwatch.connectors.debezium import source as sources
@@ -47,8 +47,9 @@ class Form:
 class QuickWays:
     """The quick functions of one topic, each made when its form was first met."""
 
-    def __init__(self, topic: str, placeholder: Placeholder) -> None:
+    def __init__(self, topic: str, placeholder: Placeholder, nulls: sources.Nulls) -> None:
         self._topic = topic
+        self._nulls = nulls
         self._placeholder = placeholder
         self._many: set[str] = set()
         self.reset()
@@ -80,15 +81,22 @@ class QuickWays:
             if len(self._made) >= FORMS_MAX:
                 self._made.clear()
             memory = Memory(self._many, self._forget)
-            found = compile_(self._topic, form, self._placeholder, memory, sample)
+            scope = {"topic": self._topic, "nulls": self._nulls}
+            found = compile_(scope, form, self._placeholder, memory, sample)
             self._made[kind, form] = found
         return found
 
 
 def compile_json(
-    topic: str, form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+    names: Mapping[str, Any],
+    form: Form,
+    placeholder: Placeholder,
+    memory: Memory,
+    sample: Any,
 ) -> Quick:
-    """The function for JSON records of a form. `sample` is one of its rows."""
+    """The function for JSON records of a form. `sample` is one of its rows, `names` are those of the
+    topic.
+    """
     size, key_size = len(form.prefix), len(form.key_prefix)
     json = form.row.log_json if form.log else form.row.json
     scope = {
@@ -96,6 +104,7 @@ def compile_json(
         "key_json": form.key.json.decode,
         "prefix": form.prefix,
         "key_prefix": form.key_prefix,
+        **names,
     }
     brace = ord("{")
     lines = [
@@ -105,27 +114,26 @@ def compile_json(
         f"event = json(value[{size}:-1])" if size else "event = json(value)",
         f"k = key_json(key[{key_size}:-1])" if key_size else "k = key_json(key)",
     ]
-    return _compile("headers, key, value", lines, scope, topic, form, placeholder, memory, sample)
+    return _compile("headers, key, value", lines, scope, form, placeholder, memory, sample)
 
 
 def compile_event(
-    topic: str, form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
 ) -> Quick:
     """The function for envelopes and key rows of a form that are decoded already."""
-    return _compile("headers, k, event", [], {}, topic, form, placeholder, memory, sample)
+    return _compile("headers, k, event", [], dict(names), form, placeholder, memory, sample)
 
 
 def _compile(
     arguments: str,
     lines: list[str],
     scope: dict[str, Any],
-    topic: str,
     form: Form,
     placeholder: Placeholder,
     memory: Memory,
     sample: Any,
 ) -> Quick:
-    scope |= _NAMES | {"topic": topic}
+    scope |= _NAMES
     specials = []
     body = [*lines, *_EVENT, *(_LOG if form.log else _SOURCE), *_KIND]
     for number, plan in enumerate(form.row.feeds):
@@ -200,10 +208,11 @@ _SOURCE = [
 ]
 _KIND = [
     f"flags = {canonical.SILENT} if op is update else 0",
-    "if source.snapshot == 'false' and op is not read: snapshot = none",
+    "if source.snapshot == 'false' and op is not read: snapshot = none; nulls.replaced = True",
     "else:",
     "    snapshot = snapshot_of(source, op)",
     f"    if snapshot is not none: flags |= {canonical.OLD}",
+    f"    if nulls.kept(source.snapshot): flags |= {canonical.KEPT}",
     "if op is create and headers:",
     "    for name, _ in headers:",
     "        if name == old_key: return",

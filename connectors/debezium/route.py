@@ -30,7 +30,7 @@ from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
 from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
-from figwatch.connectors.debezium.source import FIELDS, Source, is_log
+from figwatch.connectors.debezium.source import FIELDS, Nulls, Source, is_log
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_json import json_text
 from figwatch.validators.canonical_wire import Wire
@@ -43,7 +43,7 @@ IDENTITY_LOOKS = 50
 def _envelope(plan: RowPlan) -> Make:
     """What is needed of an Avro envelope."""
     row = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
-    source = Make(Source, dict.fromkeys(FIELDS))
+    source = Make(Source, dict.fromkeys(FIELDS), msgspec.UNSET)
     of = {"op": None, "after": row, "source": source, "transaction": None}
     return Make(RowEvent, of)
 
@@ -59,6 +59,7 @@ class Route:
         placeholder: Placeholder,
         ignored: Counter[str],
         on_change: Callable[["Route"], None],
+        nulls: Nulls,
         *,
         quick: bool = True,
     ) -> None:
@@ -71,8 +72,9 @@ class Route:
         self._looks = IDENTITY_LOOKS
         self._brace = b"{" if avro.takes_json else b"\xff"  # which no record starts with
         self._keys = KeyReader(feeds, avro, placeholder, self._learn, quick=quick)
-        self._rows = RowWriter(feeds, self._keys, ignored)
-        self._quick = QuickWays(topic, placeholder) if quick else None
+        self._rows = RowWriter(feeds, self._keys, ignored, nulls)
+        self._nulls = nulls
+        self._quick = QuickWays(topic, placeholder, nulls) if quick else None
         self.reset()
 
     def reset(self) -> None:
@@ -182,7 +184,12 @@ class Route:
         """
         with contextlib.suppress(MalformedError):
             self._keys.read(key, headers)
-        if value is None or value.startswith(self._prefix):
+        if value is None:
+            return
+        if value[:1] == b"{" and value.startswith(self._prefix):
+            with contextlib.suppress(*_UNREADABLE):
+                event = self._prefix_plan.json.decode(value[len(self._prefix) : -1])
+                self._nulls.note(event.source.snapshot if event.source is not None else "")
             return
         if value[:1] == b"{" and b'"schema":{' not in value:
             return
@@ -190,6 +197,7 @@ class Route:
             document = document_of(value, headers, Role.VALUE, self._avro)
             event = event_of(document.value, headers)
             if isinstance(event, Event):
+                self._nulls.note(event.source.snapshot)
                 plan = self._plan(document, event)
                 self._remember(document, event, plan, value)
 

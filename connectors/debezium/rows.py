@@ -50,8 +50,15 @@ class RowEvent(msgspec.Struct, gc=False):
 class RowWriter:
     """Writes the changes of one topic."""
 
-    def __init__(self, feeds: Sequence[Feed], keys: KeyReader, ignored: Counter[str]) -> None:
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        keys: KeyReader,
+        ignored: Counter[str],
+        nulls: sources.Nulls,
+    ) -> None:
         self._feeds = feeds
+        self._nulls = nulls
         self._keys = keys
         self._ignored = ignored
         self._full_identity = False
@@ -78,6 +85,10 @@ class RowWriter:
             snapshot = sources.snapshot_of(source, op)
             if snapshot is not _LOG:
                 flags |= canonical.OLD
+            if self._nulls.kept(source.snapshot):
+                flags |= canonical.KEPT
+        else:
+            self._nulls.replaced = True
         key_row = self._keys.read(key, headers)
         old = self._moved(headers, OLD_KEY, key_row) if headers and op is _CREATE else None
         if old is not None:

@@ -34,7 +34,7 @@ class Ignored(enum.StrEnum):
     OTHER_TOPIC = "other_topic"
     """A topic that feeds no pair: signals, unmapped tables."""
     NULL_RECORD = "null_record"
-    """Neither key nor value: the tombstone of a table without key."""
+    """Neither key nor value: the tombstone of a table without key; a heartbeat without value."""
     HEARTBEAT_SNAPSHOT = "heartbeat_snapshot"
     """A heartbeat row read by a snapshot, which proves nothing."""
     OUTBOX_DELETE = "outbox_delete"
@@ -113,7 +113,7 @@ def source_of(block: Any) -> Source:
     """The Source of a `source` block; anything else is an empty one."""
     if not isinstance(block, dict):
         return Source()
-    return Source(**{name: block.get(name) for name in sources.FIELDS})
+    return Source(**{name: block[name] for name in sources.FIELDS if name in block})
 
 
 # -- CloudEvents
@@ -139,6 +139,7 @@ def _cloud_event(document: dict[str, Any]) -> Event | Ignored:
     }
     for name in ("ts_ms", "ts_us", "ts_ns"):
         block[name] = document.get("iodebezium" + name.replace("_", ""))
+    block.setdefault("snapshot", "")  # nulls are left out: absence tells nothing
     transaction = {"id": document.get("iodebeziumtxid")}
     enveloped = bool({"before", "after"} & data.keys())
     return Event(
@@ -192,13 +193,14 @@ def _flattened(document: dict[str, Any], headers: Headers) -> Event:
             known[name] = header_value(value)
     known |= {name: document[name] for name in _ADDED_NAMES & document.keys()}
     added = {
-        field: next((known[name] for name in names if name in known), None)
+        field: next(known[name] for name in names if name in known)
         for field, names in _ADDED.items()
+        if not known.keys().isdisjoint(names)
     }
-    op = added["op"] if _op(added["op"]) else "u"
-    if added["deleted"] is True or added["deleted"] == "true":
+    op = added["op"] if _op(added.get("op")) else "u"
+    if added.get("deleted") is True or added.get("deleted") == "true":
         op = "d"
-    transaction = {"id": added["transaction"]}
+    transaction = {"id": added.get("transaction")}
     return Event(
         str(op),
         None if op == "d" else document,

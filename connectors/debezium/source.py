@@ -23,7 +23,7 @@ class Source(msgspec.Struct, gc=False):
     ts_ms: Any = None
     ts_us: Any = None
     ts_ns: Any = None
-    snapshot: Any = None
+    snapshot: Any = msgspec.UNSET
     lsn: Any = None
     txId: Any = None  # noqa: N815  # Debezium's name
     file: Any = None
@@ -54,12 +54,40 @@ def is_log(source: Any) -> bool:
 
 _SNAPSHOTS = {
     None: Snapshot.NONE,
+    msgspec.UNSET: Snapshot.NONE,
     "false": Snapshot.NONE,
     False: Snapshot.NONE,
     "": Snapshot.NONE,
     "last": Snapshot.LAST,
     "incremental": Snapshot.INCREMENTAL,
 }
+
+
+class Nulls:
+    """What the records of one connector tell of its converter: does it write null as null?
+
+    `source.snapshot` is null in the log and has the DEFAULT "false": where that is written, every
+    other null of a column with a DEFAULT is written as the DEFAULT, too. A snapshot's rows do not
+    tell, so that it is remembered.
+    """
+
+    def __init__(self) -> None:
+        self._kept = False
+        self.replaced = False
+        """An event of the log had the DEFAULT in place of null: set by who saw it."""
+
+    def kept(self, snapshot: Any) -> bool:
+        """Whether the nulls of an event are as they were in the database."""
+        if snapshot is None:
+            self._kept = True
+            return True
+        return self._kept and not self.replaced
+
+    def note(self, snapshot: Any) -> None:
+        """Take the `source.snapshot` of an event that is not decoded."""
+        if snapshot == "false":
+            self.replaced = True
+        self.kept(snapshot)
 
 
 def integer(value: Any) -> int | None:

@@ -40,7 +40,9 @@ def other_binaries() -> pathlib.Path | None:
 
 
 @contextmanager
-def server(folder: pathlib.Path, where: pathlib.Path | None = None) -> Iterator[str]:
+def server(
+    folder: pathlib.Path, where: pathlib.Path | None = None, **settings: str
+) -> Iterator[str]:
     """A running server; yields the data source name of its database `postgres`."""
     programs = where or binaries()
     folder.mkdir(parents=True)
@@ -57,10 +59,11 @@ def server(folder: pathlib.Path, where: pathlib.Path | None = None) -> Iterator[
         check=True, capture_output=True, env=environment, cwd=cluster, **as_user,
     )  # fmt: skip
     port = ports.choose(["postgres"], {})["postgres"]
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    given = SETTINGS | settings
+    options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*user.prefix, programs / "postgres", "-D", cluster, "-p", str(port), *settings],
+            [*user.prefix, programs / "postgres", "-D", cluster, "-p", str(port), *options],
             stdout=log, stderr=log, env=environment, cwd=cluster, **as_user,
         )  # fmt: skip
     dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"

@@ -6,6 +6,7 @@ import pytest
 
 from figwatch.connectors.registry import RegistryUnavailable
 from figwatch.validators.change import Malformed, Op
+from figwatch.validators.columns import Equal, compare, complete, differing_columns
 from figwatch.validators.mapping_agreement import NoticeCode
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.forms import CONNECT, DEBEZIUM, TEXT, connect
@@ -144,8 +145,109 @@ def test_case_35_without_a_schema_the_configured_type_says_which_nulls_are_silen
 # -- 36, 41
 
 
-def test_case_36_null_and_default_compare_equal_and_are_warned_of():
+def row36(made, raw, topic=MONO, **source):
+    """A row of an int column with DEFAULT 5, in a record with schema."""
+    fields = [field("id", "int32", optional=False), field("v", "int32", default=5)]
+    op = "r" if source.get("snapshot") == "true" else "c"
+    value = with_schema(envelope(op, {"id": 1, "v": raw}, source=source), fields)
+    (found,) = Stream(made, topic).raw(dump({"id": 1}), value)
+    return found
+
+
+def against(one, other):
+    return compare(
+        one.fingerprint, one.sketch, one.unknown, other.fingerprint, other.sketch, other.unknown
+    )
+
+
+def test_case_36_a_default_in_place_of_null_is_unknown_against_either_and_differs_from_others():
     made = decoder()
+    default, null, five, six = (
+        row36(made, 5),
+        *(Stream(made, INV).one("c", {"id": 1, "v": raw}) for raw in (None, 5, 6)),
+    )
+    expected = [Equal.MAYBE, Equal.MAYBE, Equal.NO, Equal.MAYBE]
+    assert expected == [against(default, other) for other in (null, five, six, default)]
+    assert expected[:3] == [against(other, default) for other in (null, five, six)]
+    assert (0,) == differing_columns(default.sketch, six.sketch, default.unknown)
+    assert [NoticeCode.NULL_OR_DEFAULT] == [notice.code for notice in made.notices()]
+    assert Equal.YES is against(row36(made, 7), Stream(made, INV).one("c", {"id": 1, "v": 7}))
+
+
+def test_case_36_a_null_that_was_written_as_null_is_known():
+    made = decoder()
+    assert () == row36(made, None).unknown
+    assert Equal.NO is against(row36(made, None), Stream(made, INV).one("c", {"id": 1, "v": 5}))
+
+
+def test_case_36_records_of_a_converter_that_keeps_nulls_are_trusted():
+    made = decoder()
+    five = Stream(made, INV).one("c", {"id": 1, "v": 5})
+    assert (0,) == row36(made, 5, snapshot="true").unknown
+    assert Equal.YES is against(row36(made, 5, snapshot=None), five)
+    assert Equal.YES is against(row36(made, 5, snapshot="true"), five)
+    assert (0,) == row36(made, 5).unknown  # its setting was changed: a snapshot tells no more
+    assert (0,) == row36(made, 5, snapshot="true").unknown
+
+
+def test_case_36_what_one_topic_shows_of_the_converter_holds_for_the_side():
+    made = decoder()
+    fields = [field("id", "int32", optional=False), field("v", "int32", default=5)]
+    streamed = with_schema(envelope("u", {"id": 1, "v": 1}, source={"snapshot": None}), fields)
+    for _ in range(2):  # known by its schema's bytes the second time
+        made.learn(INV, (), dump({"id": 1}), streamed)
+    assert (0,) == row36(made, 5, snapshot="true").unknown
+    made.learn(MONO, (), dump({"id": 1}), streamed)
+    assert () == row36(made, 5, snapshot="true").unknown
+
+
+_DEFAULTS = {
+    "text": (TEXT, "unset", "set"),
+    "long text": (TEXT, "d" * 50, "e" * 50),
+    "decimal": (connect("bytes", CONNECT + "Decimal", scale=2), "AJY=", "AJc="),
+    "timestamp": (connect("int64", DEBEZIUM + "MicroTimestamp"), 1_709_208_000_123_456, 0),
+    "boolean": ("boolean", True, False),
+    "zero": ("int32", 0, 1),
+}
+
+
+@pytest.mark.parametrize("kind", _DEFAULTS)
+def test_case_36_holds_for_defaults_of_every_kind(kind):
+    schema, default, other = _DEFAULTS[kind]
+    made = decoder({"v": "v", "w": "w"})
+
+    def row(topic, raw, **more):
+        fields = [field("id", "int32"), field("v", schema, **more), field("w", "int32")]
+        value = with_schema(envelope("c", {"id": 1, "v": raw, "w": 1}), fields)
+        return Stream(made, topic).raw(dump({"id": 1}), value)[0]
+
+    doubtful, plain = row(MONO, default, default=default), row(INV, default)
+    assert ((0,), ()) == (doubtful.unknown, plain.unknown)
+    assert Equal.MAYBE is against(doubtful, plain) is against(doubtful, row(INV, None))
+    assert Equal.NO is against(doubtful, row(INV, other))
+
+
+def test_case_36_an_earlier_long_value_is_not_carried_into_the_doubt():
+    made = decoder()
+    fields = [field("id", "int32", optional=False), field("v", "string", default="unset")]
+    before, after = (
+        Stream(made).raw(dump({"id": 1}), with_schema(envelope("u", {"id": 1, "v": v}), fields))[0]
+        for v in ("x" * 100, "unset")
+    )
+    assert ((0,), ()) == complete(
+        after.fingerprint, after.sketch, after.unknown, before.carried, before.sketch
+    )[2:]
+
+
+def test_case_36_null_as_another_value_leaves_nothing_to_refute():
+    made = decoder({"v": {"type": "int", "null_as": 0}})
+    default = row36(made, 5)
+    others = [Stream(made, INV).one("c", {"id": 1, "v": raw}) for raw in (0, 5, 6)]
+    assert {Equal.MAYBE} == {against(default, other) for other in others}
+
+
+def test_case_36_same_compares_null_and_default_as_equal_and_says_so():
+    made = decoder({"v": {"null_default": "same"}})
     value = schemaful("int32", 5, "c", default=5)
     made.learn(MONO, (), None, value)
     (one,) = Stream(made).raw(dump({"id": 1}), value)
@@ -272,6 +374,18 @@ def test_avro_updates_deletes_and_keys_are_read_like_json():
     plain = Stream(decoder()).one("c", {"id": 1, "v": 5})
     assert (Op.DELETE, plain.key) == (found.op, found.key)
     assert (Op.TOMBSTONE, plain.key) == (stone.op, stone.key)
+
+
+def test_an_avro_schema_is_learned_ahead_of_decoding():
+    shelf = Shelf()
+    stamp = connect("int64", DEBEZIUM + "Timestamp")
+    schema = envelope_schema([field("id", "int32"), field("v", stamp)])
+    number = shelf.put(schema)
+    made = decoder(registries={"monolith": shelf})
+    value = b"\0" + number + binary(schema, envelope("c", {"id": 1, "v": 5}))
+    made.learn(MONO, (), dump({"id": 1}), value)
+    made.learn(INV, (), None, schemaful(connect("int64", DEBEZIUM + "MicroTimestamp"), 5))
+    assert [NoticeCode.LOSSY_TIME] == [notice.code for notice in made.notices()]
 
 
 # -- 45

@@ -1,5 +1,6 @@
 """Conformance cases 13 and 21-48: each type in each form it can take gives one canonical value."""
 
+import base64
 from decimal import Decimal
 
 import msgspec
@@ -7,8 +8,10 @@ import pytest
 
 from figwatch.connectors.debezium.avro import Registered, UnknownSchemaError
 from figwatch.validators.change import Change
+from figwatch.validators.columns import Equal, compare
+from figwatch.validators.mapping_agreement import NoticeCode
 from tests.unit.debezium.avro_form import binary, envelope_schema
-from tests.unit.debezium.forms import GROUPS, NOTHING
+from tests.unit.debezium.forms import GROUPS, NOTHING, connect, decimal
 from tests.unit.debezium.support import (
     INV,
     MONO,
@@ -111,9 +114,102 @@ def test_case_13_avro_equals_json(group, form):
     value = envelope("c", {"id": 1, "v": float(raw) if isinstance(raw, Decimal) else raw})
     data = b"\0" + number + binary(registered, value)
     made = decoder(column(group, form, form), registries={"monolith": shelf, "service": shelf})
+    for topic, value in ((INV, as_json(form, form.raw)), (MONO, data)):
+        made.learn(topic, (), dump({"id": 1}), value)
     from_json = one(Stream(made, INV), as_json(form, form.raw))
     from_avro = one(Stream(made), data)
     assert from_json.fingerprint == from_avro.fingerprint
     assert (from_json.key, from_json.position, from_json.tx) == (
         from_avro.key, from_avro.position, from_avro.tx,
     )  # fmt: skip
+
+
+def pair_of(column, source, target):
+    made = decoder({"v": column})
+    for topic, value in ((MONO, source), (INV, target)):
+        made.learn(topic, (), dump({"id": 1}), value)
+    first, second = one(Stream(made), source), one(Stream(made, INV), target)
+    equal = compare(
+        first.fingerprint, first.sketch, first.unknown,
+        second.fingerprint, second.sketch, second.unknown,
+    )  # fmt: skip
+    return equal, [notice.code for notice in made.notices()]
+
+
+def plain(raw):
+    return NUMBERS(envelope("c", {"id": 1, "v": raw}))
+
+
+def schemaful(schema, raw):
+    fields = [field("id", "int32", optional=False), field("v", schema)]
+    return with_schema(envelope("c", {"id": 1, "v": raw}), fields)
+
+
+VARIABLE = connect("struct", "io.debezium.data.VariableScaleDecimal") | {"fields": []}
+FREE = {"type": "decimal"}
+
+
+@pytest.mark.parametrize(
+    ("column", "source", "target", "expected"),
+    [
+        (FREE, schemaful(VARIABLE, None), schemaful(connect("string"), "NAN"), Equal.MAYBE),
+        (FREE, schemaful(decimal(2), None), schemaful(connect("double"), "NaN"), Equal.MAYBE),
+        (FREE, schemaful(VARIABLE, {"scale": 0, "value": "AQ=="}),
+         schemaful(connect("string"), "NAN"), Equal.NO),
+        (FREE, schemaful(connect("string"), None), schemaful(connect("string"), "NAN"), Equal.NO),
+        (FREE, schemaful(connect("string"), "NaN"), schemaful(connect("double"), "NaN"), Equal.YES),
+        (FREE, schemaful(VARIABLE, None), schemaful(VARIABLE, None), Equal.YES),
+        (FREE, plain(None), plain("NaN"), Equal.MAYBE),
+        (FREE | {"source_encoding": "string", "target_encoding": "string"}, plain(None),
+         plain("NaN"), Equal.NO),
+    ],
+)  # fmt: skip
+def test_case_24_nan_is_unknown_only_against_a_null_that_may_be_one(
+    column, source, target, expected
+):
+    equal, notices = pair_of(column, source, target)
+    assert expected is equal
+    seen = expected is Equal.MAYBE or "AQ==" in source.decode()
+    assert seen == (NoticeCode.NAN_OR_NULL in notices)
+
+
+NANO = connect("int64", "io.debezium.time.NanoTimestamp")
+MICRO = connect("int64", "io.debezium.time.MicroTimestamp")
+
+
+@pytest.mark.parametrize(
+    ("micros", "nanos", "expected"),
+    [
+        (-14_826_672_000_000_000, None, Equal.MAYBE),  # 1500-03-01
+        (-14_826_672_000_000_000, 0, Equal.NO),
+        (1_709_208_000_123_456, None, Equal.NO),
+        (1_709_208_000_123_456, 1_709_208_000_123_456_000, Equal.YES),
+        (None, None, Equal.YES),
+    ],
+)
+def test_case_30_a_year_that_nanoseconds_cannot_hold_is_unknown_against_null(
+    micros, nanos, expected
+):
+    equal, notices = pair_of(
+        {"type": "timestamp"}, schemaful(MICRO, micros), schemaful(NANO, nanos)
+    )
+    assert expected is equal
+    assert (micros is not None and micros < 0) == (NoticeCode.FAR_OR_NULL in notices)
+
+
+@pytest.mark.parametrize("with_schema", [True, False])
+@pytest.mark.parametrize(
+    ("text", "hexadecimal"),
+    [("00ff10", True), ("00FF10==", False), ("AP8Q", False), ("ab", True), ("", True)],
+)
+def test_text_of_bytes_is_hex_or_base64_where_it_can_only_be_one(text, hexadecimal, with_schema):
+    data = bytes.fromhex(text) if hexadecimal else base64.b64decode(text)
+    value = schemaful(connect("string"), text) if with_schema else plain(text)
+    same = schemaful(connect("bytes"), base64.b64encode(data).decode())
+    assert Equal.YES is pair_of({"type": "bytes"}, value, same)[0]
+
+
+def test_text_of_bytes_that_may_be_hex_or_base64_is_malformed_and_names_the_setting():
+    (found,) = Stream(decoder({"v": {"type": "bytes"}})).raw(dump({"id": 1}), plain("00ff10ab"))
+    assert "bad_value" == found.reason
+    assert "set source_encoding" in found.detail

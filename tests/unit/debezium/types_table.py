@@ -24,15 +24,26 @@ TAIL = """
 - **Two sides of different types** and no `type` are compared in what they share: text reads as
   anything, the less exact number wins, the coarser fraction of a second wins, a date is its
   midnight, a timestamp without zone is UTC. `figwatch explain --mapping` says which.
-- **Lossy encodings** (milliseconds against microseconds, intervals as lengths, decimals as floats,
-  null written as DEFAULT) are compared as exactly as the coarser side allows, and said once.
+- **Lossy encodings** (milliseconds against microseconds, intervals as lengths, decimals as floats)
+  are compared as exactly as the coarser side allows, and said once.
 - **Unknown** is each form of unchanged TOAST, a null of a type whose unchanged value Debezium
   shows as null (on `u`, and on the `c` of a primary-key change), and a date before 1582-10-15 read
   by a snapshot.
+- **What an encoding cannot hold** comes as null: NaN from `decimal.handling.mode=precise`, a year
+  outside 1677 to 2262 from `time.precision.mode=nanoseconds`. Such a value is unknown against null,
+  and differs from any other.
+- **Text of bytes without an encoding** is base64 or, where it cannot be that, hex; text that can be
+  both is Malformed, and the message names the setting.
+- **Decimals as doubles without a schema** (`decimal.handling.mode=double`): set `source_type` or
+  `target_type` to `float64`; both sides are then compared as floats.
 - **Text of a decimal without an encoding** is base64 unless it has a point or a leading minus;
   digits alone at scale 0 are ambiguous, and then Malformed.
-- **Null in place of a DEFAULT.** Where a nullable column has a DEFAULT, the two compare equal;
-  `null_default: distinct` trusts records of converters with `replace.null.with.default=false`.
+- **Null in place of a DEFAULT.** Connect's converters write a column's DEFAULT for null unless they
+  are told not to. Such a value is unknown against null and against the DEFAULT, and differs from
+  any other. Records are trusted where they show that their converter keeps nulls:
+  `source.snapshot`, which has a DEFAULT itself, is then null in the log. `null_default` of a
+  column decides otherwise: `distinct` trusts all records, `same` compares null and DEFAULT as
+  equal. A record without schema does not say which columns have a DEFAULT: `doctor` does.
 - **Rounding** (`scale`, `tolerance`) has edges: two values on the two sides of one differ, however
   close they are.
 """
