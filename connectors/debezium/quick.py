@@ -94,7 +94,7 @@ def compile_json(
     memory: Memory,
     sample: Any,
 ) -> Quick:
-    """The function for JSON records of a form. `sample` is one of its rows, `names` are those of the
+    """The function for JSON records of a form. `sample` is one of its rows, `names` those of the
     topic.
     """
     size, key_size = len(form.prefix), len(form.key_prefix)
