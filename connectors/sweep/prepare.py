@@ -8,6 +8,7 @@ import dataclasses
 from figwatch.connectors.config import Config, PairConfig
 from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.sweep.keys import PlainKeys
+from figwatch.connectors.sweep.mysql import MySqlSession, is_mysql
 from figwatch.connectors.sweep.postgres import PostgresSession
 from figwatch.connectors.sweep.rows import RowReader, agreements
 from figwatch.connectors.sweep.session import Session, check_readable, described
@@ -28,6 +29,7 @@ class Prepared:
     sessions: tuple[Session, Session]
     readers: tuple[RowReader, RowReader]
     keys: PlainKeys
+    engines: tuple[str, str]
 
     def close(self) -> None:
         for session in self.sessions:
@@ -60,7 +62,8 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
         for session in sessions:
             session.close()
         raise
-    return Prepared(rule, plan, tables, sessions, readers, keys)
+    engines = servers[0].engine, servers[1].engine
+    return Prepared(rule, plan, tables, sessions, readers, keys, engines)
 
 
 def _known_replicas(config: Config) -> None:
@@ -89,7 +92,8 @@ def _session(config: Config, side: str) -> Session:
             f"sides.{side}.database",
             "name it: database: env:NAME",
         )
-    return PostgresSession(secret.reveal(), side, config.sweep)
+    dsn = secret.reveal()
+    return (MySqlSession if is_mysql(dsn) else PostgresSession)(dsn, side, config.sweep)
 
 
 def _table(session: Session, name: str) -> TableFacts:

@@ -63,6 +63,13 @@ class RepairFile:
 
     def add(self, prepared: Prepared, kind: DifferenceKind, outcome: Outcome) -> None:
         """Write the statement of one real difference."""
+        if prepared.engines[1] != "postgresql":
+            raise FigwatchError(
+                "sweep.repair-engine",
+                f"repair SQL is written for PostgreSQL, not for {prepared.engines[1]}",
+                f"pair {prepared.rule.name}",
+                "sweep without --repair-sql; the differences name each row and its columns",
+            )
         if self._pair != prepared.rule.name:
             source, target = (table.name for table in prepared.tables)
             self._file.write("" if self._pair else "BEGIN;\n")

@@ -37,11 +37,13 @@ class Lab:
     folder: pathlib.Path
 
     def __post_init__(self) -> None:
-        self.source = psycopg.connect(self.source_dsn, autocommit=True)
-        self.target = psycopg.connect(self.target_dsn, autocommit=True)
+        self.source, self.target = self.connect(self.source_dsn), self.connect(self.target_dsn)
         number = next(_NUMBERS)
         self.names = f"SWEEP_SOURCE_{number}", f"SWEEP_TARGET_{number}"
         os.environ |= dict(zip(self.names, (self.source_dsn, self.target_dsn), strict=True))
+
+    def connect(self, dsn: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(dsn, autocommit=True)
 
     def close(self) -> None:
         self.source.close()
