@@ -45,6 +45,7 @@ class FaultInjector:
     def __init__(
         self, *, source_dsn: str, target_dsn: str, connect_url: str, connector: str
     ) -> None:
+        self._source_dsn, self._target_dsn = source_dsn, target_dsn
         self._source = psycopg.connect(source_dsn, autocommit=True)
         self._target = psycopg.connect(target_dsn, autocommit=True)
         self._connect_url = connect_url
@@ -56,6 +57,12 @@ class FaultInjector:
     def close(self) -> None:
         self._source.close()
         self._target.close()
+
+    def reconnect(self) -> None:
+        """Connect anew, after a database was away."""
+        self.close()
+        self._source = psycopg.connect(self._source_dsn, autocommit=True)
+        self._target = psycopg.connect(self._target_dsn, autocommit=True)
 
     def plant(self, fault: Fault, *, seconds: float = 0.0) -> Planted:
         """Plant `fault`; returns when it stands. `seconds`: how long a delay is to last at most.

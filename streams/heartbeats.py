@@ -35,11 +35,13 @@ class Heartbeats:
     def heard(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat; of several that wait the one that proves most counts."""
         side = heartbeat.side
+        self.heard_us[side] = max(heartbeat.commit_us, self.heard_us.get(side, 0))
+        if not heartbeat.exact and side in self._plan.exact_heartbeats:
+            return
         grace_us = 0 if heartbeat.exact else self._plan.grace_us[side]
         proved_us = heartbeat.commit_us - grace_us
         if proved_us > self._waiting.get(side, (0, 0.0))[0]:
             self._waiting[side] = (proved_us, time.monotonic())
-        self.heard_us[side] = max(heartbeat.commit_us, self.heard_us.get(side, 0))
 
     async def tell(self) -> None:
         """Send barriers for heartbeats that have settled. An error costs one heartbeat only."""

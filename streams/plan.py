@@ -23,6 +23,9 @@ class Plan:
     """Topics of heartbeats and of heartbeat rows by side name."""
     ignored_gaps: frozenset[str]
     """Sides whose missing offsets mean nothing."""
+    exact_heartbeats: frozenset[str]
+    """Sides with heartbeat rows, the connector's place in the log: plain heartbeats, its clock,
+    prove nothing there. They could only be wrong, while it is behind."""
     grace_us: dict[str, int]
     """What a plain heartbeat may run ahead of the log, by side name."""
     group: str | None
@@ -107,6 +110,7 @@ def plan(config: Config) -> Plan:
         },
         heartbeat_topics=heartbeats,
         ignored_gaps=frozenset(n for n, s in config.sides.items() if s.offset_gaps == "ignore"),
+        exact_heartbeats=frozenset(n for n, s in config.sides.items() if s.heartbeat_table),
         grace_us={n: round(s.heartbeat_grace_seconds * 1_000_000) for n, s in config.sides.items()},
         group=config.sides[target].consumer_group,
         saga_topics=frozenset(topic for topic, _ in sagas) - rows,

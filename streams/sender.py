@@ -19,20 +19,25 @@ LANE_BATCH_RECORDS_MAX = 5000
 
 
 async def send_ordered(
-    producer: Any, topic: str, partition: int, records: Iterable[KeyValue]
+    producer: Any,
+    topic: str,
+    partition: int,
+    records: Iterable[KeyValue],
+    headers: Sequence[tuple[str, bytes]] = (),
 ) -> list[tuple[int, int]]:
-    """Write records in order; returns (first offset, count) of each batch.
+    """Write records in order, all with these headers; returns (first offset, count) of each batch.
 
     Raises:
         aiokafka.errors.KafkaError: a delivery failed for good; what follows it was not sent.
     """
     written: list[tuple[int, int]] = []
+    shared = list(headers)  # the client takes nothing else
     batch = producer.create_batch()
     for key, value in records:
-        if batch.append(key=key, value=value, timestamp=None) is None:
+        if batch.append(key=key, value=value, timestamp=None, headers=shared) is None:
             written.append(await _send(producer, topic, partition, batch))
             batch = producer.create_batch()
-            batch.append(key=key, value=value, timestamp=None)
+            batch.append(key=key, value=value, timestamp=None, headers=shared)
     if batch.record_count():
         written.append(await _send(producer, topic, partition, batch))
     return written

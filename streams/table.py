@@ -4,9 +4,16 @@ The judges keep the state (see `figwatch.streams.judge_agent`); this table write
 the changelog in awaited batches to the judge's own partition, and collects what recovery reads
 until the judge of a partition is made from it. Stock tables send one unawaited record for each
 update, and lose state silently when a delivery fails.
+
+A worker that was taken for dead may write late, behind its successor. So each record says in a
+header which owner wrote it: a number that grows with every owner. Recovery leaves out what is of an
+earlier owner than a record before it, and the next write puts back the keys that it had touched.
+(A transactional producer would keep such a writer out, at the price of two more requests for every
+write and of rights that figwatch does not ask for.)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -17,6 +24,53 @@ from figwatch.streams.sender import send_ordered
 
 class ForeignWriteError(RuntimeError):
     """Somebody else wrote to the changelog of a partition that this worker holds."""
+
+
+OWNER_HEADER = "o"
+"""Header of a changelog record: the owner's number, big-endian. A record without one has 0."""
+_GENERATION_BITS = 32
+
+
+@dataclass(slots=True)
+class Restored:
+    """What recovery has read of one partition."""
+
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    owner: int = 0
+    """The latest owner so far."""
+    late: set[bytes] = field(default_factory=set)
+    """Keys that an earlier owner wrote behind a later one."""
+
+    def take(self, records: Iterable[Any]) -> None:
+        """Take changelog records, in order; a null value deletes."""
+        for record in records:
+            owner = _owner_of(record)
+            if owner < self.owner:
+                self.late.add(record.key)
+                continue
+            self.owner = owner
+            if record.value is None:
+                self.values.pop(record.key, None)
+            else:
+                self.values[record.key] = record.value
+
+    def next_owner(self, generation: int) -> int:
+        """Number of the next owner: above every earlier one; of two that have read the same, the
+        one of the later generation of the consumer group (which may start anew) is the higher.
+        """
+        return ((self.owner >> _GENERATION_BITS) + 1 << _GENERATION_BITS) + max(generation, 0)
+
+    @property
+    def repairs(self) -> dict[bytes, bytes | None]:
+        """What puts the keys back that were written late: compaction would keep only the latest."""
+        return {key: self.values.get(key) for key in self.late}
+
+
+def _owner_of(record: Any) -> int:
+    for name, value in record.headers:
+        if name == OWNER_HEADER:
+            return int.from_bytes(value, "big")
+    return 0
 
 
 class JoinTable(faust.Table[bytes, bytes]):
@@ -38,8 +92,10 @@ class JoinTable(faust.Table[bytes, bytes]):
         **kwargs: Any,
     ) -> None:
         self._on_restored, self._on_lost, self._on_ready = on_restored, on_lost, on_ready
-        self._restored: dict[int, dict[bytes, bytes]] = {}
-        self._held: set[int] = set()
+        self._restored: dict[int, Restored] = {}
+        self._owners: dict[int, int] = {}
+        """This worker's number for each partition that it holds."""
+        self._repairs: dict[int, dict[bytes, bytes | None]] = {}
         self._ends: dict[int, int] = {}
         self.restored_records = 0
         super().__init__(
@@ -57,14 +113,9 @@ class JoinTable(faust.Table[bytes, bytes]):
     # -- recovery --------------------------------------------------------------------------------
 
     def restore(self, partition: int, records: Sequence[Any]) -> None:
-        """Take changelog records, in order; a null value deletes."""
-        state = self._restored.setdefault(partition, {})
+        """Take changelog records, in order."""
         self.restored_records += len(records)
-        for record in records:
-            if record.value is None:
-                state.pop(record.key, None)
-            else:
-                state[record.key] = record.value
+        self._restored.setdefault(partition, Restored()).take(records)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -73,9 +124,10 @@ class JoinTable(faust.Table[bytes, bytes]):
         del revoked, newly_assigned, generation_id  # `assigned` says it all
         self.app.tables.recovery.signal_recovery_end.clear()
         mine = {tp.partition for tp in assigned if tp.topic == self.changelog_topic_name}
-        for partition in self._held - mine:
-            self._held.discard(partition)
+        for partition in self._owners.keys() - mine:
+            del self._owners[partition]
             self._ends.pop(partition, None)
+            self._repairs.pop(partition, None)
             self._on_lost(partition)
         for partition in list(self._restored):
             if partition not in mine:
@@ -94,11 +146,12 @@ class JoinTable(faust.Table[bytes, bytes]):
     def _recovered(self, tp: TP) -> None:
         recovery = self.app.tables.recovery
         end = recovery.active_highwaters.get(tp, -1) + 1
-        restored = self._restored.pop(tp.partition, {})
-        if tp.partition not in self._held:
-            self._held.add(tp.partition)
-            self._on_restored(tp.partition, restored)
-        elif restored:
+        restored = self._restored.pop(tp.partition, Restored())
+        if tp.partition not in self._owners:
+            self._owners[tp.partition] = restored.next_owner(self.app.consumer_generation_id)
+            self._repairs[tp.partition] = restored.repairs
+            self._on_restored(tp.partition, restored.values)
+        elif restored.values or restored.late:
             raise ForeignWriteError(_FOREIGN.format(tp=tp, end=end))
         self._ends[tp.partition] = end
 
@@ -108,13 +161,18 @@ class JoinTable(faust.Table[bytes, bytes]):
         """Write one value for each key, None deletes; returns when all are acknowledged.
 
         Raises:
-            ForeignWriteError: the batch does not stand where the last one ended: another worker,
-                taken for dead, woke up and wrote. The state has to be restored.
+            ForeignWriteError: the batch does not stand where the last one ended: another worker
+                wrote. Either that or this one was taken for dead, and the state has to be
+                restored.
             aiokafka.errors.KafkaError: a delivery failed for good.
         """
         topic = self.changelog_topic_name
         producer = self.app.producer._ensure_producer()  # noqa: SLF001
-        for offset, count in await send_ordered(producer, topic, partition, changes.items()):
+        owner = self._owners.get(partition, 0)
+        header = (OWNER_HEADER, owner.to_bytes((owner.bit_length() + 7) // 8, "big"))
+        changed = self._repairs.pop(partition, {}) | dict(changes)
+        written = await send_ordered(producer, topic, partition, changed.items(), [header])
+        for offset, count in written:
             end = self._ends.get(partition, offset)
             if offset not in (end, -1):  # -1: the broker had that batch already
                 raise ForeignWriteError(_FOREIGN.format(tp=TP(topic, partition), end=end))

@@ -8,15 +8,16 @@ from faust.types import TP
 
 from figwatch.connectors.config import Config
 from figwatch.streams.faust_app import new_app
-from figwatch.streams.table import ForeignWriteError, JoinTable
+from figwatch.streams.table import OWNER_HEADER, ForeignWriteError, JoinTable, Restored
 from tests.component.migration import Migration
 from tests.unit.streams.test_sender import Producer
 
 TOPIC = "figwatch-trial-join-changelog"
 
 
-def changelog(*pairs):
-    return [SimpleNamespace(key=key, value=value) for key, value in pairs]
+def changelog(*pairs, owner=0):
+    headers = ((OWNER_HEADER, owner.to_bytes(8, "big")),) if owner else ()
+    return [SimpleNamespace(key=key, value=value, headers=headers) for key, value in pairs]
 
 
 class Heard:
@@ -115,3 +116,45 @@ async def test_a_write_that_stands_behind_somebody_elses_is_noticed(table):
     producer.sent.append((TOPIC, 3, [(b"z", b"zombie")]))
     with pytest.raises(ForeignWriteError):
         await table.write(3, {b"a": b"2"})
+
+
+async def test_what_an_earlier_owner_writes_late_is_left_out_and_put_back(table, heard):
+    """The successor's value stands before it: taken, the late one would undo applied changes."""
+    producer = Producer(most=9)
+    table.app.producer._ensure_producer = lambda: producer
+    table.restore(1, changelog((b"a", b"1"), (b"b", b"1"), owner=7))
+    table.restore(1, changelog((b"a", b"2"), owner=9))
+    table.restore(1, changelog((b"a", b"late"), (b"new", b"late"), owner=7))
+    await table.on_recovery_completed(own(1), set())
+    assert {1: {b"a": b"2", b"b": b"1"}} == heard.restored
+    await table.write(1, {b"b": b"3"})
+    await table.write(1, {b"b": b"4"})
+    first, second = (dict(records) for _, _, records in producer.sent)
+    assert {b"a": b"2", b"new": None, b"b": b"3"} == first
+    assert {b"b": b"4"} == second
+
+
+async def test_the_later_owner_of_two_is_told_from_what_it_has_read(table, heard):
+    """The twin: the same records of a later owner count."""
+    table.restore(1, changelog((b"a", b"1"), owner=7))
+    table.restore(1, changelog((b"a", b"2"), owner=9))
+    await table.on_recovery_completed(own(1), set())
+    assert {1: {b"a": b"2"}} == heard.restored
+
+
+async def test_every_write_bears_the_owners_number(table):
+    producer = Producer()
+    table.app.producer._ensure_producer = lambda: producer
+    table.restore(1, changelog((b"a", b"1"), owner=7))
+    await table.on_recovery_completed(own(1), set())
+    await table.write(1, {b"a": b"2"})
+    ((name, number),) = producer.headers[-1]
+    assert OWNER_HEADER == name
+    assert int.from_bytes(number, "big") > 7
+
+
+def test_an_owner_is_above_all_before_and_the_later_of_two_that_read_the_same():
+    before = Restored(owner=(5 << 32) + 900)
+    assert before.owner < before.next_owner(3) < before.next_owner(4)
+    group_made_anew = Restored(owner=before.next_owner(4))
+    assert group_made_anew.owner < group_made_anew.next_owner(1)

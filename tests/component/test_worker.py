@@ -108,6 +108,30 @@ def test_a_killed_worker_is_replaced_by_the_other(migration):
     assert_outcome(migration)
 
 
+def test_a_worker_that_writes_late_undoes_nothing(migration):
+    """All that a killed worker ever wrote comes again, behind what its successor wrote."""
+    changelog = f"{migration.app}-join-changelog"
+    migration.insert(dict.fromkeys(KEYS, 1))
+    migration.start().ready()
+    load(migration, 2)
+    migration.until(lambda: migration.judged(len(KEYS)))
+    late = migration.records(changelog)
+    migration.workers[0].kill()
+    second = migration.start().ready()
+    plant(migration)
+    assert_outcome(migration)
+    for m in late:
+        where = {"partition": m.partition(), "headers": m.headers()}
+        migration.producer.produce(changelog, m.value(), key=m.key(), **where)
+    migration.producer.flush()
+    migration.until(lambda: second.lines("written by another worker"))
+    migration.until(lambda: len(second.lines("is ready")) > 1)
+    assert_outcome(migration)
+    second.kill()
+    migration.start().ready()
+    assert_outcome(migration)
+
+
 def test_an_exception_in_the_judge_loses_nothing(migration):
     assert_survives(migration, "judge")
 

@@ -10,10 +10,11 @@ from figwatch.streams.sender import Delivery, Lanes, send_ordered
 
 class Batch:
     def __init__(self, most):
-        self.records, self._most = [], most
+        self.records, self.headers, self._most = [], (), most
 
-    def append(self, *, key, value, timestamp):
+    def append(self, *, key, value, timestamp, headers=()):
         assert timestamp is None
+        self.headers = headers
         if len(self.records) >= self._most:
             return None
         self.records.append((key, value))
@@ -31,6 +32,7 @@ class Producer:
 
     def __init__(self, most=2, fails=None):
         self.sent, self.under_way, self._most, self._fails = [], {}, most, fails
+        self.headers = []
 
     def create_batch(self):
         return Batch(self._most)
@@ -47,6 +49,7 @@ class Producer:
         self.under_way[partition] = False
         offset = sum(len(r) for t, p, r in self.sent if (t, p) == (topic, partition))
         self.sent.append((topic, partition, batch.records))
+        self.headers.append(batch.headers)
         return SimpleNamespace(offset=offset)
 
 
