@@ -22,6 +22,8 @@ STUCK_SECONDS = 60
 CANARY_MAX_SECONDS = 900
 CANARY_FOUND_SECONDS = 60
 CAPTURE_MAX_SECONDS = 10
+SWEEP_MAX_SECONDS = 26 * 3600
+"""A nightly sweep may take its time."""
 SLOT_MAX_BYTES = 10 << 30
 READING_FAILURES_PER_SECOND = 0.5
 
@@ -287,6 +289,28 @@ ALERTS: tuple[Alert, ...] = (
         "10m",
         "A planted divergence took {{ $value | humanizeDuration }} to be found",
         "A real one would take as long. Something between database and finding is slow.",
+    ),
+    Alert(
+        "FigwatchSweepOverdue",
+        _WARNING,
+        f"time() - (max by (job, pair) (figwatch_sweep_timestamp_seconds{{{REAL}}}) > 0)"
+        f" > {SWEEP_MAX_SECONDS}",
+        "10m",
+        "The tables of {{ $labels.pair }} were last found equal {{ $value | humanizeDuration }} "
+        "ago",
+        "A sweep compares the tables themselves and sees what no change stream can. The last "
+        "clean one is older than a day.",
+        "figwatch-pair",
+    ),
+    Alert(
+        "FigwatchSagasStuck",
+        _WARNING,
+        'sum by (job, saga) (figwatch_sagas{state="stuck"}) > 0',
+        "5m",
+        "{{ $value }} sagas {{ $labels.saga }} are stuck",
+        "They have neither completed nor been compensated within their time, and nothing of them "
+        "is on its way.",
+        "figwatch-writes",
     ),
     Alert(
         "FigwatchGateNotEvaluated",

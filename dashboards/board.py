@@ -7,7 +7,7 @@ from figwatch.dashboards.panels import Panel
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One dashboard. `job_of` is the metric whose jobs it offers; `rows` are titled."""
+    """One dashboard. `job_of` is the metric (or several: `a|b`) whose jobs it offers."""
 
     uid: str
     title: str

@@ -144,6 +144,36 @@ PAIR = Board(
                     ((rate("pair, side", "figwatch_changes_total", PAIR_IS), "{{pair}} {{side}}"),),
                 ),
                 Panel(
+                    "Last clean sweep",
+                    "Age of the last sweep that found every row of both tables equal.",
+                    "s",
+                    (
+                        (
+                            age(
+                                "max",
+                                "pair",
+                                "figwatch_sweep_timestamp_seconds",
+                                PAIR_IS,
+                            ),
+                            "{{pair}}",
+                        ),
+                    ),
+                    runbook="FigwatchSweepOverdue",
+                ),
+                Panel(
+                    "Sweep's differences",
+                    "Rows that the newest sweep found different; the judges settle each.",
+                    "short",
+                    (
+                        (
+                            aggregate("max", "pair", "figwatch_sweep_differences", PAIR_IS),
+                            "{{pair}}",
+                        ),
+                    ),
+                    needs="sweep",
+                    runbook="FigwatchSweepOverdue",
+                ),
+                Panel(
                     "Trust in the replicator's offsets",
                     "0: believed. 1: it was seen to commit before its write.",
                     "short",

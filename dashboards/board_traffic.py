@@ -2,7 +2,7 @@
 
 from figwatch.dashboards.board import Board
 from figwatch.dashboards.panels import Panel, Shape
-from figwatch.dashboards.queries import increase, quantile, rate
+from figwatch.dashboards.queries import aggregate, increase, quantile, rate
 
 _HTTP = "http_server_request_duration_seconds"
 
@@ -70,10 +70,44 @@ READS = Board(
     ),
 )
 
+_SAGAS = (
+    Panel(
+        "Sagas now",
+        "By what they are: open ones come and go, stuck ones stay.",
+        "short",
+        ((aggregate("sum", "saga, state", "figwatch_sagas"), "{{saga}} {{state}}"),),
+        Shape.STACK,
+        needs="sagas",
+        runbook="FigwatchSagasStuck",
+    ),
+    Panel(
+        "Sagas ended",
+        "By outcome.",
+        "short",
+        ((increase("saga, outcome", "figwatch_saga_total"), "{{saga}} {{outcome}}"),),
+        needs="sagas",
+        runbook="FigwatchSagasStuck",
+    ),
+    Panel(
+        "Time of a saga",
+        "Start to the end of its last step.",
+        "s",
+        ((quantile("0.99", "saga", "figwatch_saga_seconds"), "{{saga}} p99"),),
+        needs="sagas",
+    ),
+    Panel(
+        "Oddities",
+        "Events of sagas that came twice, late, out of order, undeclared or unreadable.",
+        "short",
+        ((increase("saga, problem", "figwatch_saga_events_total"), "{{saga}} {{problem}}"),),
+        needs="sagas",
+    ),
+)
+
 WRITES = Board(
     "figwatch-writes",
     "figwatch / Writes and sagas",
-    "The façade's writes (choose its job), and the sagas that figwatch follows.",
-    f"{_HTTP}_count",
-    (("Writes", _traffic("POST", "Writes")),),
+    "The façade's writes, and the sagas that figwatch follows: two jobs, choose both or all.",
+    f"{_HTTP}_count|figwatch_build_info",
+    (("Writes", _traffic("POST", "Writes")), ("Sagas", _SAGAS)),
 )

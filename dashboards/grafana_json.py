@@ -42,9 +42,9 @@ def _dashboard(board: Board, docs_url: str) -> dashboard.Dashboard:
     made.with_variable(
         dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     )
-    made.with_variable(_labels("job", "Job", f"{board.job_of}", "job"))
+    made.with_variable(_labels("job", "Job", _named(board.job_of), "job"))
     made.with_variable(
-        _labels("instance", "Instance", f'{board.job_of}{{job=~"$job"}}', "instance")
+        _labels("instance", "Instance", _named(board.job_of, ', job=~"$job"'), "instance")
     )
     if board.pairs:
         keys = 'figwatch_keys{job=~"$job", instance=~"$instance"}'
@@ -62,6 +62,10 @@ def _dashboard(board: Board, docs_url: str) -> dashboard.Dashboard:
         for panel in panels:
             made.with_panel(build(panel, docs_url))
     return made
+
+
+def _named(metrics: str, more: str = "") -> str:
+    return f'{{__name__=~"{metrics}"{more}}}'
 
 
 def _labels(name: str, title: str, series: str, label: str) -> dashboard.QueryVariable:

@@ -151,6 +151,18 @@ CASES: dict[str, Case] = {
         CANARY_WATCHED | gauge("canary_timestamp_seconds", "0+60x6000"),
     ),
     "FigwatchCanarySlow": Case(gauge("canary_seconds", 61), gauge("canary_seconds", 59)),
+    "FigwatchSweepOverdue": Case(
+        gauge("sweep_timestamp_seconds", 1, pair="stock"),
+        gauge("sweep_timestamp_seconds", 0, pair="stock"),  # never swept: nobody wants to
+        at="1600m",
+        labels=PAIR,
+    ),
+    "FigwatchSagasStuck": Case(
+        gauge("sagas", 2, saga="order", state="stuck"),
+        gauge("sagas", 0, saga="order", state="stuck")
+        | gauge("sagas", 9, saga="order", state="open"),
+        labels={"job": "figwatch-shop", "saga": "order"},
+    ),
     "FigwatchGateNotEvaluated": Case(
         gauge("gate_verdict", 0, stage="sync", verdict="pass")
         | gauge("gate_verdict", 0, stage="sync", verdict="fail"),
