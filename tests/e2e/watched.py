@@ -4,6 +4,7 @@ rules, Alertmanager, and somebody who is alerted.
 
 import contextlib
 import http.server
+import inspect
 import json
 import os
 import subprocess
@@ -38,7 +39,7 @@ def until(holds, seconds=WAIT_SECONDS):
             if found := holds():
                 return found
         time.sleep(0.3)
-    raise AssertionError(f"not within {seconds:.0f} s: {holds.__name__}")
+    raise AssertionError(f"not within {seconds:.0f} s: {inspect.getsource(holds).strip()}")
 
 
 class Alerted(http.server.BaseHTTPRequestHandler):
