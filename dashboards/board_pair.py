@@ -115,7 +115,7 @@ PAIR = Board(
                         ),
                     ),
                     Shape.STACK,
-                    needs="malformed",
+                    needs="unknown keys",
                     runbook="FigwatchUnknownKeys",
                 ),
             ),

@@ -31,8 +31,11 @@ STOP_SECONDS_MAX = 15.0
 class Servers:
     """Monolith, service and façade, and any load, until the block ends."""
 
-    def __init__(self, monolith_dsn: str, service_dsn: str) -> None:
+    def __init__(
+        self, monolith_dsn: str, service_dsn: str, facade_address: tuple[str, int]
+    ) -> None:
         self.facade_url = ""
+        self._facade_address = facade_address
         self._dsns = (monolith_dsn, service_dsn)
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
@@ -68,7 +71,9 @@ class Servers:
         async with AsyncExitStack() as stack:
             old = await stack.enter_async_context(serving(monolith.create_app(self._dsns[0])))
             new = await stack.enter_async_context(serving(service.create_app(self._dsns[1])))
-            front = await stack.enter_async_context(serving(facade.create_app(old, new)))
+            front = await stack.enter_async_context(
+                serving(facade.create_app(old, new), self._facade_address)
+            )
             self._ready.set_result(front)
             await self._stop.wait()
 

@@ -59,6 +59,9 @@ class MigrationSettings:
     rate_per_second: float = 25.0
     schemas: bool = field(default=False)
     """Whether the connectors put schemas into each record."""
+    facade_address: tuple[str, int] = ("127.0.0.1", 0)
+    resume: bool = False
+    """Go on where an earlier run with these databases stopped, rather than refuse them."""
 
 
 class Migration:
@@ -79,7 +82,9 @@ class Migration:
     def __enter__(self) -> Self:
         try:
             self._prepare()
-            self.servers = self._stack.enter_context(Servers(self.monolith_dsn, self.service_dsn))
+            self.servers = self._stack.enter_context(
+                Servers(self.monolith_dsn, self.service_dsn, self.settings.facade_address)
+            )
             self.replicator = RunningReplicator(
                 ReplicatorSettings(self.endpoints.bootstrap_servers, self.service_dsn)
             )
@@ -118,11 +123,12 @@ class Migration:
     def _prepare(self) -> None:
         with psycopg.connect(self.monolith_dsn) as source:
             source.execute(_statements("monolith.sql"))
-            if source.execute("SELECT 1 FROM public.inventory LIMIT 1").fetchone():
+            if not source.execute("SELECT 1 FROM public.inventory LIMIT 1").fetchone():
+                seed_rows(source, self.settings.items, self.settings.seed)
+            elif not self.settings.resume:
                 raise MigrationError(
                     "the monolith's database has rows already: the demo needs a fresh folder"
                 )
-            seed_rows(source, self.settings.items, self.settings.seed)
         with psycopg.connect(self.service_dsn) as target:
             target.execute(_statements("service.sql"))
         for dsn, connector in (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # compared with; the sample in a container is told to
 START_SECONDS_MAX = 15.0
 
 
@@ -49,14 +50,18 @@ def serve_main(program: Program, create: Callable[[str], Starlette]) -> None:
 
 
 @asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[str]:
-    """Serve `app` on a free port of loopback for as long as the block runs; yields its URL.
+async def serving(
+    app: Starlette, address: tuple[str, int] = ("127.0.0.1", 0)
+) -> AsyncIterator[str]:
+    """Serve `app` for as long as the block runs, by default on a free port of loopback; yields its
+    URL.
 
     Raises:
         RuntimeError: the application did not start (its pool found no database, say).
     """
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
         listener.listen(128)
         config = uvicorn.Config(
             app, log_level="critical", lifespan="on", timeout_graceful_shutdown=2, ws="none"
@@ -69,7 +74,8 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
                     if running.done():
                         raise RuntimeError("an application of the demo did not start")
                     await asyncio.sleep(0.02)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            host = "127.0.0.1" if address[0] == ANY_ADDRESS else address[0]
+            yield f"http://{host}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             with suppress(SystemExit):

@@ -9,7 +9,10 @@ from figwatch.demo.truth import Fault
 from tests.e2e.test_demo_programs import clear
 from tests.e2e.watched import JOB, Watched, until
 
-RARE = {"canary", "broken assumption", "failed readings", "duplicates", "sweep", "sagas"}
+RARE = {
+    "canary", "broken assumption", "failed readings", "duplicates", "sweep", "sagas",
+    "unknown keys",
+}  # fmt: skip
 """What the sample migration does not do: panels that need it may stay empty."""
 DIVERGENT = f'sum(figwatch_keys{{job="{JOB}", verdict="divergent"}})'
 ALERT = "FigwatchDivergence"

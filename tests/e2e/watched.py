@@ -42,6 +42,24 @@ def until(holds, seconds=WAIT_SECONDS):
     raise AssertionError(f"not within {seconds:.0f} s: {inspect.getsource(holds).strip()}")
 
 
+TEMPLATES = "/usr/share/prometheus"
+IN_PLACE = f"""
+mount -t tmpfs none /usr/share && mkdir {TEMPLATES} && cp -r "$0{TEMPLATES}/." {TEMPLATES} \\
+    && exec "$@"
+"""
+
+
+def alertmanager():
+    """Debian's Alertmanager wants its templates where a package puts them: it gets them there, in
+    a mount namespace of its own.
+    """
+    unpacked = tools.ensure(tools.ALERTMANAGER)
+    program = str(unpacked.program("prometheus-alertmanager"))
+    if Path(TEMPLATES, "alertmanager").is_dir():
+        return [program]
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", IN_PLACE, unpacked.root, program]
+
+
 class Alerted(http.server.BaseHTTPRequestHandler):
     """Hears what Alertmanager sends to its webhook."""
 
@@ -120,9 +138,8 @@ class Watched:
         receivers = [{"name": "people", "webhook_configs": [{"url": hook, "send_resolved": True}]}]
         config = self.folder / "alertmanager.yml"
         config.write_text(json.dumps({"route": route, "receivers": receivers}))
-        program = tools.ensure(tools.ALERTMANAGER).program("prometheus-alertmanager")
         self._run("alertmanager", [
-            program, f"--config.file={config}", f"--storage.path={self.folder / 'am'}",
+            *alertmanager(), f"--config.file={config}", f"--storage.path={self.folder / 'am'}",
             f"--web.listen-address=127.0.0.1:{self.ports['alertmanager']}",
             "--cluster.listen-address=",
         ])  # fmt: skip
