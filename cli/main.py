@@ -12,6 +12,7 @@ import typer
 from figwatch.cli import (
     canary_command,
     config_command,
+    cutover_command,
     demo_command,
     doctor_command,
     explain_command,
@@ -78,6 +79,7 @@ app.command("status", rich_help_panel=ASK)(status_command.status)
 app.command("findings", rich_help_panel=ASK)(findings_command.findings)
 app.command("explain", rich_help_panel=ASK)(explain_command.explain)
 app.add_typer(gate_command.app, name="gate", rich_help_panel=ASK)
+app.add_typer(cutover_command.app, name="cutover", rich_help_panel=ASK)
 app.command("sweep", rich_help_panel=ASK)(sweep_command.sweep)
 app.add_typer(report_command.app, name="report", rich_help_panel=ASK)
 app.command("stages", rich_help_panel=ASK)(stage_commands.stages)

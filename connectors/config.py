@@ -136,6 +136,12 @@ class PairConfig(Section):
     columns: dict[str, str | ColumnConfig] = Field(default={})
     """Columns that are compared, likewise. A column that is not named is not compared."""
 
+    two_way: bool = False
+    """The pair is replicated both ways, or will be: both directions are judged, so that authority
+    can turn round while figwatch runs (`figwatch cutover`), and so that the way back is verified.
+    The replicator back is proved by the `consumer_group` of the side that has authority. Takes
+    about twice the memory."""
+
     ignored_columns: list[str] = Field(default=[])
     """Source columns that are not compared on purpose; `doctor` names all others that are not."""
 

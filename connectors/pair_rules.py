@@ -33,5 +33,11 @@ def pair_rules(
     )
 
 
+def two_way(config: Config) -> dict[str, bool]:
+    """Pairs judged in both directions, each with whether the replicator back is fenced."""
+    fenced = config.sides[config.source_side].consumer_group is not None
+    return {pair.name: fenced for pair in config.pairs if pair.two_way}
+
+
 def _us(seconds: float) -> int:
     return round(seconds * 1_000_000)

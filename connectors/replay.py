@@ -12,7 +12,7 @@ from typing import Any
 from figwatch.connectors.capture import Capture, Line, RawReading, RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.decoder import Decoder
-from figwatch.connectors.pair_rules import pair_rules
+from figwatch.connectors.pair_rules import pair_rules, two_way
 from figwatch.connectors.saga_definitions import definitions, topics_of
 from figwatch.connectors.survey import Survey, Where
 from figwatch.connectors.writes_decoder import WritesDecoder
@@ -75,6 +75,9 @@ class Replay:
         rules = pair_rules(config)
         self._source_topics = {t for r in rules for t in r.source_topics}
         self._target_topics = {t for r in rules for t in r.target_topics}
+        self._back_topics = {
+            t for pair in config.pairs if pair.two_way for t in config.target_topics(pair)
+        }
         self._row_topics = frozenset(self._source_topics | self._target_topics)
         self._saga_topics = {t: s for g in config.sagas for t, s in topics_of(config, g).items()}
         self._topics = self._row_topics | self._saga_topics.keys()
@@ -101,7 +104,8 @@ class Replay:
         return self._outcome()
 
     def _new_judge(self) -> PartitionJudge:
-        return PartitionJudge(self._rules, definitions(self._config))
+        both = two_way(self._config)
+        return PartitionJudge(self._rules, definitions(self._config), two_way=both)
 
     def _line(self, line: Line) -> None:
         if isinstance(line, RawReading):
@@ -161,8 +165,10 @@ class Replay:
         heartbeat = self._waiting.pop(where, None)
         if heartbeat is not None:
             self._judge.apply(Barrier(*where, line.end_offset, *heartbeat), self._now_us)
-        if line.topic in self._source_topics:
-            group = self._config.sides[self._config.target_side].consumer_group
+        if line.topic in self._source_topics or line.topic in self._back_topics:
+            back = line.topic in self._back_topics
+            side = self._config.source_side if back else self._config.target_side
+            group = self._config.sides[side].consumer_group
             committed = line.committed if group is not None and line.group == group else None
             self._judge.read(
                 Reading(

@@ -97,7 +97,9 @@ class Worker:
         )
         self._judges = JudgeAgent(desk, new_judge)
         self._books = Books()
-        self._readings = self._new_readings(clock)
+        self._readings = self._new_readings(clock, plan.topics_of[plan.source_side], plan.group)
+        topics = [plan.back_topics] if plan.back_topics else []
+        self._back = [self._new_readings(clock, t, plan.back_group) for t in topics]
         self._table = JoinTable(
             app,
             partitions=settings.internal_partitions,
@@ -146,9 +148,9 @@ class Worker:
 
         self.app.agent(self.app.topic(*topics, **raw, **codec), name=name)(agent)
 
-    def _new_readings(self, clock: Clock) -> Readings:
-        plan, cluster = self._plan, self._cluster
-        topics, group = plan.topics_of[plan.source_side], plan.group
+    def _new_readings(self, clock: Clock, topics: frozenset[str], group: str | None) -> Readings:
+        """Readings of the replicator that reads these topics."""
+        cluster = self._cluster
 
         async def committed() -> Mapping[tuple[str, int], int]:
             return await cluster.committed(group or "", topics)
@@ -249,6 +251,7 @@ class Worker:
             asyncio.create_task(self._upkeep.tell(), name="tell"),
             asyncio.create_task(self._upkeep.watch_ends(), name="ends"),
             asyncio.create_task(self._readings.run(), name="readings"),
+            *(asyncio.create_task(back.run(), name="back") for back in self._back),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             *await self._overseer.start(),
         ]

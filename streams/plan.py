@@ -30,6 +30,10 @@ class Plan:
     """What a plain heartbeat may run ahead of the log, by side name."""
     group: str | None
     """Consumer group of the replicator."""
+    back_topics: frozenset[str] = frozenset()
+    """Topics that the replicator back reads: the target tables of pairs judged both ways."""
+    back_group: str | None = None
+    """Its consumer group."""
     saga_topics: frozenset[str] = frozenset()
     """Topics that carry sagas and no table of a pair: they have a Faust agent of their own."""
 
@@ -113,5 +117,9 @@ def plan(config: Config) -> Plan:
         exact_heartbeats=frozenset(n for n, s in config.sides.items() if s.heartbeat_table),
         grace_us={n: round(s.heartbeat_grace_seconds * 1_000_000) for n, s in config.sides.items()},
         group=config.sides[target].consumer_group,
+        back_topics=frozenset(
+            t for pair in config.pairs if pair.two_way for t in config.target_topics(pair)
+        ),
+        back_group=config.sides[source].consumer_group,
         saga_topics=frozenset(topic for topic, _ in sagas) - rows,
     )

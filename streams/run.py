@@ -47,15 +47,15 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     """Return the decoder of everything and the design's judge."""
-    from figwatch.connectors.pair_rules import pair_rules
+    from figwatch.connectors.pair_rules import pair_rules, two_way
     from figwatch.connectors.saga_definitions import definitions
     from figwatch.connectors.writes_decoder import WritesDecoder
     from figwatch.validators.partition import PartitionJudge
 
     listed_max = -(-config.limits.findings_listed_max // config.worker.internal_partitions)
     rules = pair_rules(config, listed_max=listed_max)
-    sagas = definitions(config)
-    return WritesDecoder(config), lambda partition: PartitionJudge(rules, sagas, partition)
+    sagas, both = definitions(config), two_way(config)
+    return WritesDecoder(config), lambda partition: PartitionJudge(rules, sagas, partition, both)
 
 
 def run_worker(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.write_records import SagaEvent, Turn
 
 
 class Side(enum.IntEnum):
@@ -294,6 +294,7 @@ Record: TypeAlias = (
     | Suspect
     | SweepEnd
     | SagaEvent
+    | Turn
 )
 """What travels in `<app>-changes`."""
 

@@ -33,7 +33,7 @@ from figwatch.validators.convergence import forget_coalesced, source_explains, t
 from figwatch.validators.finding import Finding
 from figwatch.validators.history import Effect
 from figwatch.validators.ledger import Ledger, LedgerState
-from figwatch.validators.outcome import Reason, Verdict
+from figwatch.validators.outcome import Judgement, Reason, Verdict
 from figwatch.validators.packing import pack, unpack
 from figwatch.validators.pair import Epoch, Pair, PairRules
 from figwatch.validators.rules import assess
@@ -421,10 +421,20 @@ class Judge:
                 self._settle(key, pair, self._get(key), now_us)
         self._recheck.clear()
 
-    def _settle(self, key: bytes, pair: Pair, state: KeyState, now_us: int) -> None:
+    def settle(self, key: bytes, now_us: int, judgement: Judgement | None = None) -> None:
+        """Judge a key of the join table now, or book a judgement that was made elsewhere."""
+        self._settle(key, self._pair_of(key), self._get(key), now_us, judgement)
+
+    def _settle(
+        self, key: bytes, pair: Pair, state: KeyState, now_us: int,
+        given: Judgement | None = None,
+    ) -> None:  # fmt: skip
         if self._stale:
             self._refresh()
-        self.ledger.settle(pair, key, state, assess(state, pair), now_us)
+        found = given if given is not None else assess(state, pair)
+        if found.verdict is Verdict.DIVERGENT and given is None and state.finding is None:
+            found = found if pair.may_open(key, state) else _left_to_others(found)
+        self.ledger.settle(pair, key, state, found, now_us)
         if state.verdict == Verdict.CONSISTENT:
             packed = pack(state)
             # Judged again after a restart and still the same: the changelog has it already.
@@ -556,6 +566,15 @@ class Judge:
         unsettled = ((self._pair_of(k), s) for k, s in self._unsettled.items())
         return self.ledger.summary(unsettled, self.streams, now_us, worker)
 
+    def keys_of(self, pair: str) -> list[bytes]:
+        """Every key that was seen of a pair."""
+        prefix = table_key(pair, b"")
+        return [key[len(prefix) :] for key in self._keys if key.startswith(prefix)]
+
+    def unsettled(self, prefix: bytes) -> Iterator[tuple[bytes, KeyState]]:
+        """Keys of the join table with this prefix that are not consistent."""
+        return ((k, s) for k, s in self._unsettled.items() if k.startswith(prefix))
+
     def place(self, topic: str, partition: int) -> tuple[int, Stream]:
         """The raw partition's number in this judge, and what is known of it."""
         return self._stream(topic, partition)
@@ -601,6 +620,11 @@ def _leaving(
             change.offset,
         )
     ]
+
+
+def _left_to_others(found: Judgement) -> Judgement:
+    """What a direction says of a divergence that is not for it to call one."""
+    return Judgement(Verdict.IN_FLIGHT, "other_direction", since_us=found.since_us)
 
 
 def _is_timed(change: Change) -> bool:

@@ -47,6 +47,8 @@ class PairBooks(msgspec.Struct, array_like=True, gc=False):
     detection_us: int = 0
     sweep: SweepSummary | None = None
     lately: Lately = msgspec.field(default_factory=Lately)
+    newest: dict[str, int] = {}
+    """Greatest commit time by `source` and `target`."""
 
 
 class LedgerState(msgspec.Struct, array_like=True, gc=False):
@@ -91,6 +93,7 @@ class Ledger:
         _count(books.changes, f"{side}:{_OP_LETTER[change.op]}")
         if change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE:
             latency_us = change.append_us - change.commit_us
+            books.newest[side] = max(books.newest.get(side, 0), change.commit_us)
             books.capture[side].add(latency_us, pair.rules.objective_us)
 
     def duplicate(self, pair: Pair, change: Change) -> None:
@@ -111,7 +114,7 @@ class Ledger:
 
     def converged(self, pair: Pair, samples_us: list[int], now_us: int) -> None:
         """Take convergence samples."""
-        if samples_us:
+        if samples_us and pair.measures:
             books = self.books(pair)
             sketch, before = books.convergence, books.convergence.within
             for sample_us in samples_us:
@@ -120,7 +123,8 @@ class Ledger:
 
     def alarm(self, pair: Pair, name: str) -> None:
         """Count an assumption found broken."""
-        _count(self.books(pair).alarms, name)
+        if pair.measures:
+            _count(self.books(pair).alarms, name)
 
     def swept(self, pair: Pair, end: SweepEnd) -> None:
         """Note where the newest sweep of a pair stands; a clean one before it still counts."""
@@ -246,6 +250,16 @@ class Ledger:
                 kept.append(finding)
         self._resolved = deque(kept, MAX_RESOLVED)
 
+    def withdraw_since(self, pair: Pair, since_us: int) -> None:
+        """Void findings of a pair that say something of since an instant, and have resolved."""
+        kept: list[Finding] = []
+        for finding in self._resolved:
+            if finding.pair == pair.rules.name and finding.since_us >= since_us:
+                self._out.append(msgspec.structs.replace(finding, void=True))
+            else:
+                kept.append(finding)
+        self._resolved = deque(kept, MAX_RESOLVED)
+
     def _emit(
         self, pair: Pair, key: bytes, finding: OpenFinding, past: Past | None, *,
         resolved_us: int | None = None, changed_us: int = 0, void: bool = False,
@@ -335,6 +349,7 @@ class Ledger:
             unlisted_total=books.unlisted,
             detected_us=books.detected_us,
             detection_us=books.detection_us,
+            newest=dict(books.newest),
             sweep=books.sweep,
             lately=books.lately,
         )

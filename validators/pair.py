@@ -4,13 +4,17 @@
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from figwatch.validators.change import Reading, Side
 from figwatch.validators.outcome import Reason
-from figwatch.validators.state import Entry, Source, Target, Track
+from figwatch.validators.state import Entry, KeyState, Source, Target, Track
 from figwatch.validators.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNBOUNDED = 1 << 62
 """What a replay lists: everything."""
@@ -82,6 +86,11 @@ class Pair:
         self.untold_late = 0
         """Writes called done before they came, see `figwatch.validators.fence_trust`."""
         self._ripe: dict[int, Reading | None] = {}
+        self.may_open: Callable[[bytes, KeyState], bool] = _always
+        """Whether a divergence of a key (of the join table) may become a finding; asked of pairs
+        that are judged both ways (`figwatch.validators.turning`)."""
+        self.measures = True
+        """Its samples and alarms count: not of a direction that does not lead."""
 
     def add_stream(self, side: Side, index: int) -> None:
         """Take a raw partition of one side, by its number in the judge's list."""
@@ -303,6 +312,10 @@ class Pair:
             )
             for s in self.streams[side]
         )
+
+
+def _always(_key: bytes, _state: KeyState) -> bool:
+    return True
 
 
 def _beyond(reading: Reading, offset: int) -> bool:

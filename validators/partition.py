@@ -1,29 +1,47 @@
 """Everything that is judged in one partition of `<app>-changes`: rows, and what writes add to them.
 
 Speaks like `figwatch.validators.judge.Judge`, which it holds, so that the worker and the replay
-drive one thing. Sagas go to `figwatch.validators.sagas.judge`.
+drive one thing. Sagas go to `figwatch.validators.sagas.judge`; a pair that is replicated both ways
+is judged in both directions, and `figwatch.validators.turning` says whose judgement counts.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from figwatch.validators.change import Gap, Malformed, Moved, Reading, Record, SweepAnswer
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
+from figwatch.validators.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
 from figwatch.validators.pair import PairRules
 from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.judge import SagaJudge
 from figwatch.validators.state import KeyState
 from figwatch.validators.summary import Summary
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.turning import PREFIX as TURN
+from figwatch.validators.turning import Turning, pack_turn, unpack_turn
+from figwatch.validators.turning_summary import combined
+from figwatch.validators.write_records import SagaEvent, Turn
 
 
 class PartitionJudge:
     """State of one partition. Clock values are microseconds and only passed in."""
 
     def __init__(
-        self, pairs: tuple[PairRules, ...], sagas: Sequence[Definition] = (), partition: int = 0
+        self,
+        pairs: tuple[PairRules, ...],
+        sagas: Sequence[Definition] = (),
+        partition: int = 0,
+        two_way: Mapping[str, bool] | None = None,
     ) -> None:
-        self.rows = Judge(pairs, partition)
+        """`two_way`: pairs that are replicated both ways, each with whether the replicator back
+        has a consumer group to prove with.
+        """
+        both = two_way or {}
+        mirrors = [mirrored_rules(p, fenced=both[p.name]) for p in pairs if p.name in both]
+        self.rows = Judge((*pairs, *mirrors), partition)
+        self.turnings = {name: Turning(self.rows, name) for name in both}
         self.sagas = SagaJudge(sagas, self.rows.watermark_us)
         self._row_topics = frozenset(t for p in pairs for t in p.source_topics + p.target_topics)
 
@@ -37,8 +55,17 @@ class PartitionJudge:
             self._malformed(record, now_us)
         elif isinstance(record, Gap):
             self._gap(record, now_us)
+        elif isinstance(record, Turn):
+            if record.pair in self.turnings:
+                self.turnings[record.pair].turn(record, now_us)
         else:
-            self.rows.apply(record, now_us)
+            self._row(record, now_us)
+
+    def _row(self, record: Record, now_us: int) -> None:
+        """Rows of a pair that is judged both ways are its mirror's, too."""
+        self.rows.apply(record, now_us)
+        if getattr(record, "pair", None) in self.turnings:
+            self.rows.apply(mirrored(record), now_us)
 
     def _saga_event(self, event: SagaEvent, now_us: int) -> None:
         place, stream = self.rows.place(event.topic, event.partition)
@@ -50,7 +77,7 @@ class PartitionJudge:
         """An unreadable record may have been any saga's; one of rows is the rows' business."""
         if bad.topic in self._row_topics:
             before = self.rows.place(bad.topic, bad.partition)[1].kept.seen_offset
-            self.rows.apply(bad, now_us)
+            self._row(bad, now_us)
             new = bad.offset > before
         else:
             _, stream = self.rows.place(bad.topic, bad.partition)
@@ -74,41 +101,68 @@ class PartitionJudge:
     def evaluate(self, now_us: int) -> None:
         """Judge again whatever time, marks or readings can have settled."""
         self.rows.evaluate(now_us)
+        for turning in self.turnings.values():
+            turning.evaluate(now_us)
         self.sagas.evaluate(now_us)
 
     # -- what leaves -----------------------------------------------------------------------------
 
     def take_findings(self) -> list[Finding]:
         """Findings opened, changed or resolved since the last call."""
-        return self.rows.take_findings()
+        return [_seen_outside(finding) for finding in self.rows.take_findings()]
 
     def take_moved(self) -> list[Moved]:
         """Records for `<app>-changes`, to be routed by (pair, key) like any change."""
-        return self.rows.take_moved()
+        # The mirror's are made of these when they come.
+        return [moved for moved in self.rows.take_moved() if not is_mirror(moved.pair)]
 
     def take_answers(self) -> list[SweepAnswer]:
         """What became of a sweep's suspects since the last call."""
-        return self.rows.take_answers()
+        answers = self.rows.take_answers()
+        return [_seen_outside(a) for a in answers if is_mirror(a.pair) is self._turned(a.pair)]
+
+    def _turned(self, pair: str) -> bool:
+        """Whether the other direction leads now."""
+        turning = self.turnings.get(pair.removesuffix(SUFFIX))
+        return turning is not None and turning.way == 1
 
     def take_dirty(self) -> Iterator[tuple[bytes, bytes | None]]:
         """State changed since the last call, the partition's own record last: where a crash cuts
         it off, what it covers is applied again.
         """
         yield from self.sagas.take_dirty()
+        yield from (pack_turn(turning) for turning in self.turnings.values() if turning.dirty)
         yield from self.rows.take_dirty()
 
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
         """Restore from changelog records."""
         states = dict(items)
         self.sagas.load(states)
+        for name, turning in self.turnings.items():
+            packed = states.pop(TURN + name.encode(), None)
+            if packed is not None:
+                unpack_turn(turning, packed)
         self.rows.load(states.items(), now_us)
 
     def summary(self, now_us: int, worker: str = "") -> Summary:
         """Mergeable counts of this partition at `now_us`."""
         summary = self.rows.summary(now_us, worker)
         summary.sagas = self.sagas.summary()
+        for name, turning in self.turnings.items():
+            forward, back = summary.pairs[name], summary.pairs.pop(name + SUFFIX)
+            summary.pairs[name] = combined(forward, back, turning.kept, turning.way)
         return summary
 
     def state_of(self, pair: str, key: bytes) -> KeyState | None:
         """State of one key, for `explain`."""
-        return self.rows.state_of(pair, key)
+        return self.rows.state_of(pair + SUFFIX if self._turned(pair) else pair, key)
+
+
+_Named = TypeVar("_Named", Finding, SweepAnswer)
+
+
+def _seen_outside(record: _Named) -> _Named:
+    """A record under its pair's name, in whichever direction it was made."""
+    if not is_mirror(record.pair):
+        return record
+    return msgspec.structs.replace(record, pair=record.pair.removesuffix(SUFFIX))

@@ -47,6 +47,22 @@ class SweepSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ranges_clean: int = 0
 
 
+class TurnSummary(msgspec.Struct, array_like=True, gc=False):
+    """The newest turn of a pair's authority (see `figwatch.validators.turning`)."""
+
+    at_us: int
+    lead: int
+    """Who leads since: 0 the configuration's authority, 1 the other side."""
+    decided: bool
+    """Both sides are known to beyond it."""
+    owed: int
+    """Keys that the new leader had not in full at the turn, and has not yet."""
+    owed_total: int
+    lost: int
+    """Of these, what the new leader was written without."""
+    undecided: int
+
+
 class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """Counts of one pair."""
 
@@ -89,6 +105,10 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """The newest sweep; None where the tables were never compared."""
     lately: Lately = msgspec.field(default_factory=Lately)
     """What converged lately, by the time at which it was seen."""
+    newest: dict[str, int] = {}
+    """Greatest commit time of a log event, by `source` and `target`."""
+    turn: TurnSummary | None = None
+    """None: authority has never moved, or the pair is not judged both ways."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -137,12 +157,27 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
         into.sweep is None or other.sweep.ended_us > into.sweep.ended_us
     ):
         into.sweep = other.sweep
+    for side, newest_us in other.newest.items():
+        into.newest[side] = max(newest_us, into.newest.get(side, 0))
+    if into.turn is not None and other.turn is not None:
+        _merge_turn(into.turn, other.turn)
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]
     into.oldest_unshown_us = min(oldest, default=0)
     # 0 means that nothing is known, so that the least of all is what all have reached.
     into.source_watermark_us = min(into.source_watermark_us, other.source_watermark_us)
     into.target_watermark_us = min(into.target_watermark_us, other.target_watermark_us)
     into.verified_through_us = min(into.verified_through_us, other.verified_through_us)
+
+
+def _merge_turn(into: TurnSummary, other: TurnSummary) -> None:
+    """A turn is told to every partition; one that has not heard of it has not decided it."""
+    into.decided = into.decided and other.decided and into.at_us == other.at_us
+    if other.at_us > into.at_us:
+        into.at_us, into.lead = other.at_us, other.lead
+    into.owed += other.owed
+    into.owed_total += other.owed_total
+    into.lost += other.lost
+    into.undecided += other.undecided
 
 
 def copy_summary(summary: Summary) -> Summary:

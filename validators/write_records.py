@@ -50,3 +50,13 @@ class SagaEvent(msgspec.Struct, frozen=True, array_like=True, tag=20, gc=False):
     """32 bits of the event's own id; 0: it has none, so that repeats cannot be told apart."""
     undeclared: str = ""
     """The event's name, where the definition does not have it."""
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True, tag=21, gc=False):
+    """The authority of a pair moves at an instant; told to every internal partition."""
+
+    pair: str
+    at_us: int
+    """First instant at which the new authority's writes count."""
+    lead: int
+    """Who leads from then on: 0 the configuration's authority, 1 the other side."""

@@ -1,0 +1,247 @@
+"""Authority turns round while figwatch runs: which direction's rules judge which key.
+
+Both directions are judged all the time (`figwatch.validators.mirror`); a turn at instant T only
+decides whose judgement counts. A key whose newest version is from before T is the old direction's:
+what was lost before T is found as ever. A key written since is the new direction's. In between
+stand the keys that are *owed*: at T the new leader had not yet what the old one had. The old
+direction goes on judging them until they arrive; where the new leader is written without them, the
+owed version is lost, and that is a finding of its own.
+
+All this is decided once both sides are known to beyond T; until then no finding is opened on what
+came since. `figwatch.validators.partition` keeps one of these for each pair judged both ways.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from figwatch.validators.columns import Equal, compare
+from figwatch.validators.judge import Judge, table_key
+from figwatch.validators.mirror import SUFFIX
+from figwatch.validators.outcome import Evidence, Judgement, Kind, Verdict
+from figwatch.validators.state import Entry, KeyState, Source
+from figwatch.validators.write_records import Turn
+
+PREFIX = b"\0turn\0"
+"""Keys in the join table; pair names start with a letter."""
+
+
+class TurnState(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of the newest turn of a pair."""
+
+    at_us: int = 0
+    """0: authority has never moved."""
+    lead: int = 0
+    decided: bool = True
+    """Both sides were known to beyond the turn, and what was owed is known."""
+    owed: dict[bytes, bytes] = {}
+    """Key to the fingerprint of the old leader's last version before the turn (empty: absent)."""
+    owed_total: int = 0
+    lost: int = 0
+    """Owed versions that the new leader was written without."""
+    undecided: int = 0
+    """Keys of which it cannot be told any more what they were at the turn."""
+
+
+class Turning:
+    """One pair judged both ways."""
+
+    def __init__(self, judge: Judge, name: str) -> None:
+        self.name = name
+        self.kept = TurnState()
+        self.dirty = False
+        self._judge = judge
+        self._ways = (judge.pairs[name], judge.pairs[name + SUFFIX])
+        for way, pair in enumerate(self._ways):
+            pair.may_open = self._gate(way)
+        self._measure()
+
+    @property
+    def way(self) -> int:
+        """The direction whose figures count: 0 as configured, 1 turned round."""
+        return self.kept.lead if self.kept.decided else 1 - self.kept.lead
+
+    # -- the turn --------------------------------------------------------------------------------
+
+    def turn(self, turn: Turn, now_us: int) -> None:
+        """Take note of a turn. One that is not newer, or turns to who leads already, is nothing.
+
+        What was found meanwhile by the rule that holds no more is withdrawn.
+        """
+        if turn.at_us <= self.kept.at_us or turn.lead == self.kept.lead:
+            return
+        self.kept = TurnState(turn.at_us, turn.lead, decided=False)
+        self.dirty = True
+        old = 1 - turn.lead
+        pair, ledger = self._ways[old], self._judge.ledger
+        ledger.withdraw_since(pair, turn.at_us)
+        for key, state in list(self._unsettled(old)):
+            if state.finding is not None and newest_us(state) >= turn.at_us:
+                ledger.withdraw(pair, key, state, now_us)
+                self._judge.settle(key, now_us)
+
+    def evaluate(self, now_us: int) -> None:
+        """Decide the turn once both sides are known to beyond it, then what became of the owed."""
+        if not self.kept.decided and self._known():
+            self._decide()
+            self._measure()
+            self._look_after_owed(now_us)  # before anybody opens a finding on what has arrived
+            for way in (0, 1):
+                for key, _ in list(self._unsettled(way)):
+                    self._judge.settle(key, now_us)
+        if self.kept.decided and self.kept.owed:
+            self._look_after_owed(now_us)
+
+    def _known(self) -> bool:
+        pair = self._ways[0]
+        return min(pair.watermarks) > self.kept.at_us + pair.rules.clocks_us
+
+    def _decide(self) -> None:
+        """Look at every key once: what did the old leader have at the turn, what the new one?"""
+        kept, at_us = self.kept, self.kept.at_us
+        kept.decided, self.dirty = True, True
+        for key in self._judge.keys_of(self.name):
+            old, new = self._states(key)
+            if newest_us(old) < at_us and old.verdict == Verdict.CONSISTENT:
+                continue
+            before = _last_before(old.source, at_us)
+            there = _last_before(new.source, at_us)
+            if before is None or there is None:
+                kept.undecided += _written_since(old, at_us) or _written_since(new, at_us)
+            elif _same(before, there) is Equal.NO:
+                kept.owed[key] = before.fingerprint or b""
+        kept.owed_total = len(kept.owed)
+
+    def _look_after_owed(self, now_us: int) -> None:
+        at_us = self.kept.at_us
+        for key, fingerprint in list(self.kept.owed.items()):
+            old, new = self._states(key)
+            found = _arrived(new.source, old.source, fingerprint or None, at_us)
+            if found is None:
+                continue
+            del self.kept.owed[key]
+            self.dirty = True
+            way = 1 - self.kept.lead
+            name = table_key(self._ways[way].rules.name, key)
+            if found:
+                self._judge.settle(name, now_us)
+                continue
+            self.kept.lost += 1
+            self._judge.settle(
+                name,
+                now_us,
+                Judgement(
+                    Verdict.DIVERGENT, "lost_at_the_turn", kind=Kind.STALE,
+                    evidence=Evidence.HISTORY, since_us=at_us,
+                ),
+            )  # fmt: skip
+            self._judge.settle(table_key(self._ways[self.kept.lead].rules.name, key), now_us)
+
+    # -- which direction -------------------------------------------------------------------------
+
+    def _gate(self, way: int) -> "Gate":
+        return Gate(self, way)
+
+    def opens(self, way: int, key: bytes, state: KeyState) -> bool:
+        """Whether this direction may open a finding of a key now."""
+        kept = self.kept
+        if not kept.at_us:
+            return way == 0
+        since_turn = newest_us(state) >= kept.at_us
+        owed = key in kept.owed
+        if way != kept.lead:
+            return owed or not since_turn
+        return kept.decided and since_turn and not owed
+
+    def restore(self, kept: TurnState) -> None:
+        """Go on where another worker stood."""
+        self.kept = kept
+        self._measure()
+
+    def _measure(self) -> None:
+        for way, pair in enumerate(self._ways):
+            pair.measures = way == self.way
+
+    def _unsettled(self, way: int) -> Iterator[tuple[bytes, KeyState]]:
+        prefix = table_key(self._ways[way].rules.name, b"")
+        return self._judge.unsettled(prefix)
+
+    def _states(self, key: bytes) -> tuple[KeyState, KeyState]:
+        """The key as the old and as the new direction know it."""
+        ways = [self._judge.state_of(pair.rules.name, key) or KeyState() for pair in self._ways]
+        return ways[1 - self.kept.lead], ways[self.kept.lead]
+
+
+class Gate:
+    """Says of one direction whether a finding may be opened: what `Pair.may_open` asks."""
+
+    def __init__(self, turning: Turning, way: int) -> None:
+        self._turning, self._way = turning, way
+
+    def __call__(self, key: bytes, state: KeyState) -> bool:
+        """Whether it may, for a key of the join table."""
+        return self._turning.opens(self._way, key[key.index(b"\0") + 1 :], state)
+
+
+def newest_us(state: KeyState) -> int:
+    """Commit time of the newest version on either side."""
+    source, target = state.source, state.target
+    ours = source.ring[-1].commit_us if source is not None and source.ring else 0
+    return max(ours, target.commit_us if target is not None else 0)
+
+
+_ABSENT = Entry(None, 0, None, -1, -1, sample=False)
+
+
+def _last_before(source: Source | None, at_us: int) -> Entry | None:
+    """The version that stood at an instant; None where that cannot be told any more."""
+    if source is None or not source.ring:
+        return None if source is not None and source.track.fault else _ABSENT
+    before = [entry for entry in source.ring if entry.commit_us < at_us]
+    if before:
+        return before[-1]
+    return _ABSENT if source.born else None
+
+
+def _written_since(state: KeyState, at_us: int) -> bool:
+    return newest_us(state) >= at_us
+
+
+def _same(first: Entry, second: Entry) -> Equal:
+    return compare(
+        first.fingerprint, first.sketch, first.unknown,
+        second.fingerprint, second.sketch, second.unknown,
+    )  # fmt: skip
+
+
+def _arrived(
+    there: Source | None, ours: Source | None, owed: bytes | None, at_us: int
+) -> bool | None:
+    """Whether an owed version came to the new leader before anything else did: True; something
+    else was written on it without: False; neither yet: None. Older versions of the old leader,
+    and versions inside a transaction, are on the way.
+    """
+    older = {e.fingerprint for e in ours.ring if e.commit_us < at_us} if ours is not None else set()
+    for entry in there.ring if there is not None else ():
+        if entry.commit_us < at_us:
+            continue
+        if entry.fingerprint == owed:
+            return True
+        if entry.sample and entry.fingerprint not in older:
+            return False
+    return None
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(TurnState)
+
+
+def pack_turn(turning: Turning) -> tuple[bytes, bytes]:
+    """Key and value for the join table."""
+    turning.dirty = False
+    return PREFIX + turning.name.encode(), _ENCODER.encode(turning.kept)
+
+
+def unpack_turn(turning: Turning, value: bytes) -> None:
+    """Take a turn out of the changelog."""
+    turning.restore(_DECODER.decode(value))
