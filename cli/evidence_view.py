@@ -56,5 +56,40 @@ def view_document(
         sides = {"source": config.source_side, "target": config.target_side}
         document = result(view.merged, kept, sides, Decoder(config).decode_key)
     for name, pair in document["pairs"].items():
+        if view.merged is not None:
+            pair.update(writes_of(config, name, view))
         pair["left_out"] = max(0, counts.get(name, 0) - config.limits.findings_printed_max)
     return document | {"complete": view.complete, "reason": view.reason}
+
+
+def writes_of(config: "Config", name: str, view: "Overview") -> dict[str, Any]:
+    """The newest turn of a pair, and whether the monolith could take its traffic again."""
+    from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
+
+    summary = view.merged.pairs.get(name) if view.merged is not None else None
+    known = config.pair(name)
+    if summary is None or known is None:
+        return {}
+    found = assess_fallback(
+        summary, two_way=known.two_way, now_us=view.now_us, age_max_us=FALLBACK_AGE_US
+    )
+    document: dict[str, Any] = {
+        "fallback": {
+            "verdict": found.answer.value,
+            "reason": found.reason,
+            "up_to_us": found.up_to_us,
+            "missing": found.missing,
+        }
+    }
+    if (turn := summary.turn) is not None:
+        leader = config.source_side if turn.lead == 0 else config.target_side
+        document["turn"] = {
+            "at_us": turn.at_us,
+            "leads": leader,
+            "decided": turn.decided,
+            "owed": turn.owed,
+            "owed_total": turn.owed_total,
+            "lost": turn.lost,
+            "undecided": turn.undecided,
+        }
+    return document

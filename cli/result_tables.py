@@ -46,6 +46,13 @@ def print_pairs(document: Mapping[str, Any]) -> None:
         for reason, count in pair.get("unknown", {}).items():
             if count:
                 print_text(f"{name}: {count} unknown: {reason}")
+    for name, pair in document["pairs"].items():
+        if turn := pair.get("turn"):
+            told = "" if turn["decided"] else ", not yet known on both sides"
+            print_text(f"{name}: {turn['leads']} leads since {instant(turn['at_us'])}{told}")
+        fallback = pair.get("fallback", {"verdict": "pass"})
+        if fallback["verdict"] != "pass":
+            print_text(f"{name}: way back {fallback['verdict']}: {fallback['reason']}")
     print_text(f"malformed {document['malformed']}, duplicates {document['duplicates']}")
 
 

@@ -13,14 +13,22 @@ from prometheus_client.registry import Collector
 from figwatch.streams.fleet import Fleet
 from figwatch.streams.gate_watch import GateWatch
 from figwatch.streams.metric_families import family
+from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
 from figwatch.validators.gate import Answer
 
 
 class FleetMetrics(Collector):
     """Nothing while another worker is to show them, or the state is not read yet."""
 
-    def __init__(self, fleet: Fleet, gates: GateWatch, chosen: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        gates: GateWatch,
+        chosen: Callable[[], bool],
+        two_way: frozenset[str] = frozenset(),
+    ) -> None:
         self._fleet, self._gates, self._chosen = fleet, gates, chosen
+        self._two_way = two_way
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead of time: families come with their data."""
@@ -35,6 +43,7 @@ class FleetMetrics(Collector):
         yield from self._sweeps()
         yield from self._verdicts()
         yield from self._outside()
+        yield from self._writes()
 
     def _partitions(self) -> Metric:
         view = self._fleet.view(time.time_ns() // 1000)
@@ -80,6 +89,28 @@ class FleetMetrics(Collector):
                 verdicts.add_metric([stage, answer.value], float(said))
                 criteria.add_metric([stage, answer.value], counts[answer])
         yield from (verdicts, criteria)
+
+    def _writes(self) -> Iterator[Metric]:
+        """The way back, and the newest turn of each pair."""
+        now_us = time.time_ns() // 1000
+        merged = self._fleet.view(now_us).merged
+        verdict: Any = family("fallback")
+        through: Any = family("fallback_through_timestamp_seconds")
+        turned: Any = family("turn_timestamp_seconds")
+        keys: Any = family("turn_keys")
+        for name, pair in sorted(merged.pairs.items() if merged is not None else ()):
+            found = assess_fallback(
+                pair, two_way=name in self._two_way, now_us=now_us, age_max_us=FALLBACK_AGE_US
+            )
+            for answer in Answer:
+                verdict.add_metric([name, answer.value], float(found.answer is answer))
+            through.add_metric([name], found.up_to_us / 1e6)
+            if (turn := pair.turn) is not None:
+                turned.add_metric([name], turn.at_us / 1e6)
+                states = {"owed": turn.owed, "lost": turn.lost, "undecided": turn.undecided}
+                for state, count in states.items():
+                    keys.add_metric([name, state], count)
+        yield from (verdict, through, turned, keys)
 
     def _outside(self) -> Iterator[Metric]:
         outside = self._gates.outside

@@ -110,6 +110,15 @@ CATALOGUE: tuple[Described, ...] = (
               Origin.FLEET),
     Described("sweep_differences", GAUGE, _PAIR,
               "differences that the newest sweep found", Origin.FLEET),
+    Described("fallback", GAUGE, ("pair", "verdict"),
+              "1 for whether the monolith could take the traffic again now: `pass`, `fail` or "
+              "`inconclusive`", Origin.FLEET),
+    Described("fallback_through_timestamp_seconds", GAUGE, _PAIR,
+              "what was committed before is on the monolith; 0: not known", Origin.FLEET),
+    Described("turn_timestamp_seconds", GAUGE, _PAIR,
+              "instant at which authority last moved; absent: never", Origin.FLEET),
+    Described("turn_keys", GAUGE, ("pair", "state"),
+              "keys that were `owed` at the last turn, `lost` in it, or `undecided`", Origin.FLEET),
     Described("gate_verdict", GAUGE, ("stage", "verdict"),
               "1 for what the stage's gate says: `pass`, `fail` or `inconclusive`; "
               "all 0: it could not be evaluated", Origin.FLEET),

@@ -30,6 +30,7 @@ class Overseer:
         explain: tuple[str, ...] | None = None,
     ) -> None:
         self._held = held
+        self._two_way = frozenset(pair.name for pair in config.pairs if pair.two_way)
         self.fleet = Fleet(
             aiokafka_settings(config.kafka),
             plan,
@@ -51,7 +52,7 @@ class Overseer:
 
     def show(self, registry: CollectorRegistry) -> None:
         """Add the fleet's metrics to a worker's own."""
-        registry.register(FleetMetrics(self.fleet, self.gates, self._chosen))
+        registry.register(FleetMetrics(self.fleet, self.gates, self._chosen, self._two_way))
 
     async def start(self) -> list[asyncio.Task[None]]:
         """Begin; the tasks never end by themselves.

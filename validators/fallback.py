@@ -12,6 +12,9 @@ from figwatch.validators.summary import PairSummary
 SERVICE_ONLY = ("extra", "value_mismatch")
 """Kinds of finding, while the monolith leads, that say: the service has what it does not."""
 
+FALLBACK_AGE_US = 60_000_000
+"""How long ago the monolith may be known to be complete, where no gate says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fallback:

@@ -8,6 +8,8 @@ import os
 from figwatch.validators.write_records import Turn
 from tests.simulation.turning_world import World
 
+MAY = ("unfenced", "ambiguous")
+"""Planted, and it depends on what else happened whether anything is wrong in the end."""
 SEEDS = int(os.environ.get("FIGWATCH_TURN_SEEDS", "60"))
 
 
@@ -16,7 +18,7 @@ def test_no_turn_makes_a_false_finding_or_hides_a_real_one():
     for seed in range(SEEDS):
         world = World(seed).run()
         kept = world.judge.turnings["stock"].kept
-        must = {k for k, what in world.planted.items() if what != "unfenced"}
+        must = {k for k, what in world.planted.items() if what not in MAY}
         told = (seed, world.drained, world.planted)
         assert set() == world.found() - set(world.planted), told
         assert world.trusting or not world.drained, told

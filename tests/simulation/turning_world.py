@@ -152,18 +152,19 @@ class World:
         value = None if self.dice.random() < 0.1 else self._value
         if value is None and self.sides[side].rows.get(key) is None:
             value = self._value
-        if side == 1 and by == "user" and self._pending(key, value):
-            self.planted.setdefault(key, "undrained")  # written without what is on its way
+        if side == 1 and by == "user" and (what := self._pending(key, value)):
+            self.planted.setdefault(key, what)  # written without what is on its way
         self.write(side, key, value, by)
 
     def _pending(self, key, value):
-        """A version of A from before the turn that has not come to B, where what B gets now is
-        not one of A's own (both may delete: by its value that is the one on its way).
+        """Whether a version of A from before the turn has not come to B. Where what B gets now is
+        one of A's own values (both may delete), it cannot be told from that one's arrival.
         """
         forward, a = self.replicators[0], self.sides[0]
-        rest = a.log[forward.position :]
-        waiting = any(row.key == key and row.by == "user" for row in rest)
-        return waiting and all(row.value != value for row in a.log if row.key == key)
+        if not any(r.key == key and r.by == "user" for r in a.log[forward.position :]):
+            return ""
+        own = any(row.value == value for row in a.log if row.key == key)
+        return "ambiguous" if own else "undrained"
 
     def write(self, side, key, value, by):
         db = self.sides[side]

@@ -17,7 +17,13 @@ from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
-from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
+from figwatch.validators.summary import (
+    PairSummary,
+    StreamSummary,
+    Summary,
+    SweepSummary,
+    TurnSummary,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 NOW_US = 1_700_000_000_000_000
@@ -46,6 +52,7 @@ def pair(**changed):
         "alarms": {"fence_healed_late": 1},
         "demoted": True,
         "sweep": SweepSummary(NOW_US, NOW_US, True, 2, 5, 5, NOW_US - 9_000_000, 4, 3),  # noqa: FBT003
+        "turn": TurnSummary(NOW_US, 1, True, 1, 2, 3, 4),  # noqa: FBT003
     }
     return PairSummary(**fields | changed)
 
