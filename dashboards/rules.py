@@ -71,12 +71,29 @@ def group(name: str, rules: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def rules_file(groups: list[dict[str, Any]]) -> str:
     """The YAML text of a rules file."""
+    return _yaml({"groups": groups})
+
+
+def prometheus_rule(groups: list[dict[str, Any]]) -> str:
+    """The same as a resource of the Prometheus Operator."""
+    labels = {"app.kubernetes.io/name": "figwatch"}
+    return _yaml(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": "figwatch", "labels": labels},
+            "spec": {"groups": groups},
+        }
+    )
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
     yaml = YAML()
     yaml.width = LINE_CHARS
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     out.write("# Made by `make dashboards` from dashboards/; change it there.\n")
-    yaml.dump({"groups": groups}, out)
+    yaml.dump(document, out)
     return out.getvalue()
 
 

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Mapping
 
 from figwatch.dashboards.alerts import ALERTS
-from figwatch.dashboards.rules import RECORDED, group, rules_file
+from figwatch.dashboards.rules import RECORDED, group, prometheus_rule, rules_file
 
 DOCS_URL = "http://localhost:8000"
 """`make docs-site` and compose/ serve the documentation there."""
@@ -24,6 +24,9 @@ def rule_files(docs_url: str = DOCS_URL, grafana_url: str = GRAFANA_URL) -> Mapp
     return {
         "prometheus/recording.yaml": rules_file([group("figwatch-recording", recorded)]),
         "prometheus/alerts.yaml": rules_file([group("figwatch-alerts", alerts)]),
+        "kubernetes/prometheus-rule.yaml": prometheus_rule(
+            [group("figwatch-recording", recorded), group("figwatch-alerts", alerts)]
+        ),
     }
 
 

@@ -54,7 +54,8 @@ def test_rules_ask_only_for_metrics_that_exist():
     known = {each.full_name + end for each in CATALOGUE for end in ENDS} | {"up"}
     asked = set()
     for text in rule_files().values():
-        for group in YAML(typ="safe").load(text)["groups"]:
+        document = YAML(typ="safe").load(text)
+        for group in document.get("groups") or document["spec"]["groups"]:
             for rule in group["rules"]:
                 asked |= metrics_of(str(rule["expr"]).replace("(", " ").replace(")", " ) "))
     assert asked
