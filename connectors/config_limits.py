@@ -12,6 +12,7 @@ from figwatch.connectors.config_stages import (
     DecommissionGateConfig,
     PrepareGateConfig,
     TrafficGateConfig,
+    WritesGateConfig,
 )
 from figwatch.connectors.secret import Secret
 
@@ -102,7 +103,7 @@ class GatesConfig(Section):
     reads: TrafficGateConfig = TrafficGateConfig()
     """Stage `reads`: the service answers reads."""
 
-    writes: TrafficGateConfig = TrafficGateConfig()
+    writes: WritesGateConfig = WritesGateConfig()
     """Stage `writes`: the service takes writes."""
 
     decommission: DecommissionGateConfig = DecommissionGateConfig()

@@ -195,6 +195,15 @@ class TrafficGateConfig(Section):
     """How old the last run of `figwatch shadow` may be."""
 
 
+class WritesGateConfig(TrafficGateConfig):
+    """Exit criteria of stage `writes`, besides those of `reads`."""
+
+    without: list[Literal["sagas", "reverse_replication", "no_loops"]] = Field(
+        default=[], max_length=3
+    )
+    """Criteria that this migration has no use for. The gate and the report name them."""
+
+
 class DecommissionGateConfig(Section):
     """Exit criteria of stage `decommission`: the monolith works without the legacy code."""
 

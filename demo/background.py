@@ -21,6 +21,9 @@ from figwatch.demo.replicator import Replicator
 from figwatch.demo.serving import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from figwatch.demo.load import LoadSettings
     from figwatch.demo.replicator import ReplicatorSettings
 
@@ -32,11 +35,17 @@ class Servers:
     """Monolith, service and façade, and any load, until the block ends."""
 
     def __init__(
-        self, monolith_dsn: str, service_dsn: str, facade_address: tuple[str, int]
+        self,
+        monolith_dsn: str,
+        service_dsn: str,
+        facade_address: tuple[str, int],
+        access_logs: Mapping[str, Path] | None = None,
     ) -> None:
         self.facade_url = ""
+        self.urls: Mapping[str, str] = {}
         self._facade_address = facade_address
         self._dsns = (monolith_dsn, service_dsn)
+        self._access_logs = access_logs
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
         self._ready: Future[str] = Future()
@@ -71,9 +80,9 @@ class Servers:
         async with AsyncExitStack() as stack:
             old = await stack.enter_async_context(serving(monolith.create_app(self._dsns[0])))
             new = await stack.enter_async_context(serving(service.create_app(self._dsns[1])))
-            front = await stack.enter_async_context(
-                serving(facade.create_app(old, new), self._facade_address)
-            )
+            app = facade.create_app(old, new, access_logs=self._access_logs)
+            front = await stack.enter_async_context(serving(app, self._facade_address))
+            self.urls = {"monolith": old, "service": new}
             self._ready.set_result(front)
             await self._stop.wait()
 

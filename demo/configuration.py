@@ -1,4 +1,4 @@
-"""The demo's `figwatch.yaml`. Used by `story`; also an example to copy from.
+"""The demo's `figwatch.yaml`. Used by `run`, and by `stages`; also an example to copy from.
 
 Written as text, for its comments. It says in figwatch's words what `projection` does in SQL.
 """
@@ -14,6 +14,7 @@ from figwatch.demo.connectors import (
     TARGET_PREFIX,
 )
 from figwatch.demo.replicator import GROUP
+from figwatch.demo.reverse import GROUP as REVERSE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SOURCE_DSN = "MONOLITH_DSN"
 TARGET_DSN = "SERVICE_DSN"
 
-TEMPLATE = """\
+SIDES = """\
 # The sample migration: a monolith's inventory on its way into a service.
 migration: inventory
 kafka: {{bootstrap_servers: "{bootstrap_servers}"}}
@@ -34,37 +35,53 @@ sides:
     heartbeat_table: public.figwatch_heartbeat
     database: env:{source_dsn}
     connect: {connect_url}
-    connector: {source_connector}
+    connector: {source_connector}{back}
   service:
     topic_prefix: {target_prefix}
     heartbeat_topic: __debezium-heartbeat.{target_prefix}
-    heartbeat_table: public.figwatch_heartbeat
-    consumer_group: {group}      # it commits offsets after its write: the fence
+    heartbeat_table: public.figwatch_heartbeat{forth}
     database: env:{target_dsn}
     connect: {connect_url}
     connector: {target_connector}
+"""
+FENCE = "\n    consumer_group: {group}      # it commits offsets after its write: the fence"
+FORTH = """\
 authority: monolith
 pairs:
   - name: stock
     source: public.inventory
     target: public.stock_levels
-    key: {{item_id: {{to: sku, cast: int}}}}            # bigint there, text here
+    key: {item_id: {to: sku, cast: int}}            # bigint there, text here
     columns:
       quantity: on_hand
       reserved: held
       # numeric(10,2) as Connect's bytes there, numeric(12,4) as text here
       unit_price:
-        {{to: price, type: "decimal(2)", source_encoding: base64, target_encoding: string}}
+        {to: price, type: "decimal(2)", source_encoding: base64, target_encoding: string}
   - name: items
     source: public.inventory
     target: public.inventory_items
-    key: {{item_id: {{to: sku, cast: int}}}}
+    key: {item_id: {to: sku, cast: int}}
     columns:
-      name: {{to: title, type: text}}
-      category: {{to: category, type: text, cast: text}}          # smallint there
-      status: {{to: state, type: text, trim: true}}               # char(8) here
-      notes: {{to: remarks, type: text, null_as: ""}}             # NOT NULL here
-      updated_at: {{to: changed_at, type: timestamptz, precision: ms}}
+      name: {to: title, type: text}
+      category: {to: category, type: text, cast: text}          # smallint there
+      status: {to: state, type: text, trim: true}               # char(8) here
+      notes: {to: remarks, type: text, null_as: ""}             # NOT NULL here
+      updated_at: {to: changed_at, type: timestamptz, precision: ms}
+"""
+BACK = """\
+authority: service                   # the writes are routed to it: the monolith must follow
+pairs:
+  - name: stock
+    source: public.stock_levels
+    target: public.inventory
+    key: {sku: {to: item_id, cast: int}}
+    columns:
+      on_hand: quantity
+      held: reserved
+      price: {to: unit_price, type: "decimal(2)", source_encoding: string, target_encoding: base64}
+"""
+REST = """\
 objective: {{convergence_seconds: 1.0, give_up_seconds: 60}}
 ring_size: 8
 worker:
@@ -80,10 +97,16 @@ gates:
 
 
 def configuration(
-    endpoints: Endpoints, *, convergence_share: float = 0.99, console_port: int = 0
+    endpoints: Endpoints,
+    *,
+    convergence_share: float = 0.99,
+    console_port: int = 0,
+    turned: bool = False,
 ) -> str:
-    """The text of the file; the databases are named through environment variables."""
-    return TEMPLATE.format(
+    """The text of the file; the databases are named through environment variables. `turned`: the
+    service owns the stock, and `reverse` keeps the monolith after it.
+    """
+    sides = SIDES.format(
         bootstrap_servers=endpoints.bootstrap_servers,
         connect_url=endpoints.connect_url,
         source_prefix=SOURCE_PREFIX,
@@ -92,10 +115,11 @@ def configuration(
         target_connector=TARGET_CONNECTOR,
         source_dsn=SOURCE_DSN,
         target_dsn=TARGET_DSN,
-        group=GROUP,
-        convergence_share=convergence_share,
-        console_port=console_port,
+        forth="" if turned else FENCE.format(group=GROUP),
+        back=FENCE.format(group=REVERSE_GROUP) if turned else "",
     )
+    rest = REST.format(convergence_share=convergence_share, console_port=console_port)
+    return sides + (BACK if turned else FORTH) + rest
 
 
 def environment(endpoints: Endpoints) -> Mapping[str, str]:

@@ -2,8 +2,10 @@
 
     GET /routing          {"reads": "monolith", "writes": "monolith"}
     PUT /routing          either or both of: monolith | service | split:PERCENT
+    PUT /faults           for one system: {"upstream", "delaySeconds", "abortShare"} (answers 503)
     GET /metrics          Prometheus, with the histogram `http_server_request_duration_seconds`
 
+It writes an access log a system where it is told to (`access_log`).
 `split:10` sends ten percent of the items, always the same ones, to the service. Orders stay with
 the monolith: only the inventory is on the move.
 """
@@ -11,12 +13,14 @@ the monolith: only the inventory is on the move.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import random
 import time
 import zlib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import httpx
 import msgspec
@@ -26,10 +30,12 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from figwatch.demo.access_log import AccessLogs
 from figwatch.demo.api import answer, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -58,6 +64,14 @@ class RoutingChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writes: str | None = None
 
 
+class Faults(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What the façade does to the requests of one system, as proxies' fault filters do."""
+
+    upstream: Upstream
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
+    abort_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+
+
 def service_percent(target: str) -> int:
     """How much of the traffic the service gets, in percent; raises ValueError."""
     if target == "monolith":
@@ -81,16 +95,37 @@ class _AnyItem(msgspec.Struct, rename="camel"):
 
 @dataclass(slots=True)
 class Facade:
-    """The routing as it stands, the client and the metrics."""
+    """The routing and the faults as they stand, the client, the metrics and the logs."""
 
     urls: dict[Upstream, str]
     routing: Routing
     client: httpx.AsyncClient
     registry: CollectorRegistry
     durations: Histogram
+    logs: AccessLogs
+    faults: dict[Upstream, Faults] = field(default_factory=dict)
+    dice: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - no secret
 
     async def forward(self, request: Request, upstream: Upstream, route: str) -> Response:
         started = time.perf_counter()
+        response = await self._spoilt(upstream) or await self._asked(request, upstream)
+        seconds = time.perf_counter() - started
+        status = response.status_code
+        self.durations.labels(request.method, route, str(status), upstream).observe(seconds)
+        self.logs.add(upstream, request.method, request.url.path, status, seconds)
+        return response
+
+    async def _spoilt(self, upstream: Upstream) -> Response | None:
+        """The planted fault's answer, where there is one for this request."""
+        planted = self.faults.get(upstream)
+        if planted is None:
+            return None
+        await asyncio.sleep(planted.delay_seconds)
+        if self.dice.random() < planted.abort_share:
+            return JSONResponse({"error": "a planted fault"}, 503)
+        return None
+
+    async def _asked(self, request: Request, upstream: Upstream) -> Response:
         try:
             reply = await self.client.request(
                 request.method,
@@ -98,14 +133,9 @@ class Facade:
                 content=await request.body(),
                 headers={"content-type": "application/json"},
             )
-            response = Response(reply.content, reply.status_code, media_type="application/json")
         except httpx.TransportError as error:
-            text = f"{upstream} did not answer: {type(error).__name__}"
-            response = JSONResponse({"error": text}, 502)
-        self.durations.labels(request.method, route, str(response.status_code), upstream).observe(
-            time.perf_counter() - started
-        )
-        return response
+            return JSONResponse({"error": f"{upstream}: {type(error).__name__}"}, 502)
+        return Response(reply.content, reply.status_code, media_type="application/json")
 
     async def read(self, request: Request) -> Response:
         item = str(request.path_params["item_id"]).encode()
@@ -136,14 +166,23 @@ class Facade:
             return JSONResponse({"error": str(error)}, 400)
         return answer(self.routing)
 
+    async def plant(self, request: Request) -> Response:
+        try:
+            planted = await read_body(request, Faults)
+        except msgspec.DecodeError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        self.faults[planted.upstream] = planted
+        return answer(planted)
+
 
 def create_app(
     monolith_url: str,
     service_url: str,
     routing: Routing | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    access_logs: Mapping[str, Path] | None = None,
 ) -> Starlette:
-    """The façade as an ASGI application in front of two base URLs."""
+    """The façade as an ASGI application in front of two base URLs; `access_logs` by system."""
     registry = CollectorRegistry()
     durations = Histogram(
         "http_server_request_duration_seconds",
@@ -158,7 +197,8 @@ def create_app(
         transport=transport,
     )
     urls: dict[Upstream, str] = {"monolith": monolith_url, "service": service_url}
-    facade = Facade(urls, routing or Routing(), client, registry, durations)
+    logs = AccessLogs(access_logs or {})
+    facade = Facade(urls, routing or Routing(), client, registry, durations, logs)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -173,6 +213,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with client:
             yield
+        logs.close()
 
     return Starlette(
         routes=[
@@ -182,6 +223,7 @@ def create_app(
             Route("/api/orders/{order_id:int}/{action:str}", facade.orders, methods=["POST"]),
             Route("/routing", show_routing),
             Route("/routing", facade.change_routing, methods=["PUT"]),
+            Route("/faults", facade.plant, methods=["PUT"]),
             Route("/metrics", metrics),
             Route("/healthz", healthz),
         ],

@@ -31,7 +31,8 @@ from figwatch.demo.sandbox import connect
 from figwatch.demo.sandbox.debezium import create_heartbeat_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from figwatch.demo.sandbox import Endpoints
 
@@ -62,6 +63,8 @@ class MigrationSettings:
     facade_address: tuple[str, int] = ("127.0.0.1", 0)
     resume: bool = False
     """Go on where an earlier run with these databases stopped, rather than refuse them."""
+    access_logs: Mapping[str, Path] = field(default_factory=dict)
+    """Where the façade logs the requests of each system."""
 
 
 class Migration:
@@ -83,7 +86,12 @@ class Migration:
         try:
             self._prepare()
             self.servers = self._stack.enter_context(
-                Servers(self.monolith_dsn, self.service_dsn, self.settings.facade_address)
+                Servers(
+                    self.monolith_dsn,
+                    self.service_dsn,
+                    self.settings.facade_address,
+                    self.settings.access_logs,
+                )
             )
             self.replicator = RunningReplicator(
                 ReplicatorSettings(self.endpoints.bootstrap_servers, self.service_dsn)

@@ -74,7 +74,7 @@ def run_demo(*, folder: Path | None = None, as_json: bool = False, workers: int 
 
 
 def _tell(place: Path, narrator: RichNarrator, workers: int) -> Report:
-    with _sandbox(place, narrator) as sandbox:
+    with sandbox_of(place, narrator) as sandbox:
         narrator.chapter("A migration: monolith, service, replicator, façade, all of it small")
         endpoints = sandbox.endpoints
         with Migration(endpoints, MigrationSettings()) as migration:
@@ -114,7 +114,7 @@ def _ended(sandbox: Sandbox, migration: Migration) -> str | None:
 
 
 @contextmanager
-def _sandbox(place: Path, narrator: RichNarrator) -> Iterator[Sandbox]:
+def sandbox_of(place: Path, narrator: RichNarrator) -> Iterator[Sandbox]:
     """Ends with this process, however it ends; SIGTERM ends it in good order."""
     narrator.chapter("The stack: Kafka, Kafka Connect with Debezium, two PostgreSQL")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

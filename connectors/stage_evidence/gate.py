@@ -173,8 +173,10 @@ def _traffic(
         round(settings.shadow_age_max_hours * 3.6e9),
     )
     sync = _sync(config, view)
-    judge = reads_gate if stage == "reads" else writes_gate
-    result = judge(facts, sync, criteria, now_us)
+    if stage == "reads":
+        result = reads_gate(facts, sync, criteria, now_us)
+    else:
+        result = writes_gate(facts, sync, criteria, now_us, config.gates.writes.without)
     if settings.since is None:
         result = replace(result, not_checked=(*result.not_checked, ROLLING))
     return result

@@ -112,8 +112,10 @@ def _measured(server: Prometheus, counted: str, window: Window) -> int | Trouble
         cause = f"{samples or 0:g} samples of the counters in {window.seconds} s"
         return Trouble(cause, f"a window with {SCRAPES_MIN} scrapes or more")
     wanted = window.seconds // step_seconds(window.seconds)
-    if not isinstance(seen, float) or seen < COVERED_SHARE_MIN * wanted:
-        cause = f"Prometheus covers {seen or 0:g} of {wanted} steps of the window"
+    found = seen if isinstance(seen, float) else 0.0
+    # One less: steps are aligned to the clock, and the first may lie before the first request.
+    if found < COVERED_SHARE_MIN * wanted - 1:
+        cause = f"Prometheus covers {found:g} of {wanted} steps of the window"
         return Trouble(cause, "let it run without gaps, or begin the window (`since`) later")
     return round(last * 1e6)
 

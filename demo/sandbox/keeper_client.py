@@ -141,6 +141,23 @@ class KeeperClient:
         """SIGSTOP, SIGCONT and SIGKILL go to the whole process tree, others ask it to stop."""
         self._call({"command": "signal", "name": name, "signal": int(number)})
 
+    def stop(self, name: str, timeout_seconds: float = END_SECONDS) -> None:
+        """Ask a program to stop, and wait until it has.
+
+        Raises:
+            SandboxError: NOT_RUNNING when it still runs after the timeout.
+        """
+        self.signal(name, signal.SIGTERM)
+        deadline = time.monotonic() + timeout_seconds
+        while self.programs()[name].exit_code is None:
+            if time.monotonic() > deadline:
+                raise SandboxError(
+                    ErrorCode.NOT_RUNNING,
+                    f"{name} does not stop.",
+                    "See `figwatch sandbox status` for its log.",
+                )
+            time.sleep(POLL_SECONDS)
+
     def programs(self) -> dict[str, ProgramState]:
         """Every program that was ever started, by name."""
         reply = self._call({"command": "list"})

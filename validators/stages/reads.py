@@ -12,6 +12,13 @@ from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.rules import duration, not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 
+BEYOND_TRAFFIC = {
+    "sagas": "success of the sagas",
+    "reverse_replication": "replication back to the monolith",
+    "no_loops": "loops between the two directions",
+}
+"""What stage `writes` asks besides requests, by criterion."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrafficCriteria:
@@ -59,23 +66,27 @@ def reads_gate(
 
 
 def writes_gate(
-    facts: TrafficFacts, sync: GateResult, criteria: TrafficCriteria, now_us: int
+    facts: TrafficFacts,
+    sync: GateResult,
+    criteria: TrafficCriteria,
+    now_us: int,
+    without: Sequence[str] = (),
 ) -> GateResult:
-    """Fast, without errors, no worse than the monolith, and consistent across the system."""
-    later = "this version does not measure it; decide by other means"
+    """Fast, without errors, no worse than the monolith, and consistent across the system.
+    `without` names those of `BEYOND_TRAFFIC` that this migration has no use for.
+    """
+    later = "this version does not measure it; gates.writes.without, where there is none"
     results = [
         *_traffic("writes", facts, criteria, now_us),
         still_in_sync(sync),
         *(
             Criterion(name, "", Answer.INCONCLUSIVE, f"{what}: not measured", later)
-            for name, what in (
-                ("sagas", "success of the sagas"),
-                ("reverse_replication", "replication back to the monolith"),
-                ("no_loops", "loops between the two directions"),
-            )
+            for name, what in BEYOND_TRAFFIC.items()
+            if name not in without
         ),
     ]
-    return verdict("writes", results, now_us, sync.not_checked)
+    left_out = tuple(f"{name}: there is none (gates.writes.without)" for name in without)
+    return verdict("writes", results, now_us, (*sync.not_checked, *left_out))
 
 
 def still_in_sync(sync: GateResult) -> Criterion:

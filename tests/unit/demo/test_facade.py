@@ -1,5 +1,6 @@
 """The façade's routing, with two small upstreams in place of the systems."""
 
+import json
 from contextlib import asynccontextmanager
 
 import httpx
@@ -110,3 +111,30 @@ async def test_the_latency_histogram_has_the_bucket_that_the_gate_asks_for():
         metrics = (await client.get("/metrics")).text
     assert 'le="0.05"' in metrics
     assert "http_server_request_duration_seconds_bucket" in metrics
+
+
+async def test_each_systems_requests_go_to_a_log_of_its_own_as_nginx_writes_it(tmp_path):
+    logs = {name: tmp_path / f"{name}.log" for name in ("monolith", "service")}
+    app = create_app("http://monolith", "http://service", None, Upstreams(), access_logs=logs)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://facade"
+    ) as client:
+        await client.get("/api/inventory/7")
+        await client.put("/routing", json={"reads": "service"})
+        await client.get("/api/inventory/8")
+    paths = {
+        name: [json.loads(line)["request_uri"] for line in log.read_text().splitlines()]
+        for name, log in logs.items()
+    }
+    assert {"monolith": ["/api/inventory/7"], "service": ["/api/inventory/8"]} == paths
+
+
+async def test_a_planted_fault_spoils_the_requests_of_its_system_until_it_is_taken_back():
+    async with facade(reads="split:50") as client:
+        planted = {"upstream": "service", "abortShare": 1.0}
+        assert 200 == (await client.put("/faults", json=planted)).status_code
+        statuses = {(await client.get(f"/api/inventory/{item}")).status_code for item in range(40)}
+        await client.put("/faults", json={"upstream": "service"})
+        after = {(await client.get(f"/api/inventory/{item}")).status_code for item in range(40)}
+        assert 400 == (await client.put("/faults", json={"upstream": "moon"})).status_code
+    assert ({200, 503}, {200}) == (statuses, after)

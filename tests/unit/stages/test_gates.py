@@ -162,6 +162,15 @@ def test_writes_stay_open_while_sagas_are_not_measured():
     assert {"sagas": OPEN, "reverse_replication": OPEN, "no_loops": OPEN} == spoilt(result)
 
 
+def test_writes_pass_without_what_the_migration_has_not_and_the_gate_says_so():
+    without = ["sagas", "reverse_replication", "no_loops"]
+    result = writes_gate(TRAFFIC, synced(), TrafficCriteria(), NOW_US, without)
+    assert PASS is result.answer
+    assert without == [text.partition(":")[0] for text in result.not_checked]
+    twin = writes_gate(TRAFFIC, synced(), TrafficCriteria(), NOW_US, without[1:])
+    assert {"sagas": OPEN} == spoilt(twin)
+
+
 def decommission(**planted):
     good = {
         "use": [TableUse("public.inventory", origin(hours=25))],
