@@ -11,6 +11,7 @@ from figwatch.demo.connectors import SOURCE_CONNECTOR
 from figwatch.demo.reverse import ReverseReplicator
 from figwatch.demo.sandbox import connect
 from figwatch.demo.stages import workshop
+from figwatch.demo.stages.acts_early import sweep
 from figwatch.demo.stages.scene import now
 from figwatch.demo.watcher import Exit, WatcherError
 
@@ -24,7 +25,7 @@ FIRST = 5
 """Requests before the counting begins, so that the counters exist."""
 SCRAPED_SECONDS = 2.5
 SHORT_HOURS = "0.01"
-QUIET_SECONDS = 15.0
+QUIET_SECONDS = 30.0
 FLUSHED_SECONDS = 11.0
 """PostgreSQL may keep an idle session's counters to itself for ten seconds."""
 SMALL: dict[str, Any] = {
@@ -120,7 +121,8 @@ def writes(scene: Scene, teller: Teller) -> None:
         teller.refuses("writes", "the way back lost a change", Exit.FAIL, "still_in_sync")
         scene.pause(SCRAPED_SECONDS)
         scene.adjust_one(lost)  # its next change brings the item back
-        teller.passes("writes", "the item changed again")
+        sweep(teller)
+        teller.passes("writes", "the item changed again, the table swept")
     finally:
         back.stop()
     if back.failure is not None:

@@ -43,6 +43,7 @@ GONE_SECONDS_MAX = 40.0
 POLL_SECONDS = 0.2
 SHARE_IN_TIME = 0.5
 """Everything runs on one machine, which is busy: a smaller share than a real migration's."""
+SYNC = {"overdue_share_max": 0.02, "changes_min": 200, "sweep_required": "true"}
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Scene:
         text = configuration(
             self.sandbox.endpoints, convergence_share=SHARE_IN_TIME, turned=self.turned
         )
-        lines = [text.rstrip(), "    overdue_share_max: 0.02"]
+        lines = [text.rstrip(), *(f"    {name}: {value}" for name, value in SYNC.items())]
         lines.append(f"  prometheus: {self.prometheus_url}")
         lines += [f"  {name}: {msgspec.json.encode(g).decode()}" for name, g in self.gates.items()]
         (self.place / "figwatch.yaml").write_text("\n".join(lines) + "\n", "utf-8")
@@ -159,12 +160,12 @@ class Scene:
         time.sleep(seconds)
 
     def drained(self) -> None:
-        """Wait until the service shows all that the monolith has: nobody writes any more.
+        """Wait until both systems have the same stock: nobody writes at the moment.
 
         Raises:
             WatcherError: it does not come to that.
         """
-        self._until(self._same_stock, "the service does not follow the monolith to its end")
+        self._until(self._same_stock, "one system does not follow the other to the end")
 
     def _same_stock(self) -> bool:
         with self.monolith() as source, psycopg.connect(self.migration.service_dsn) as target:
@@ -174,6 +175,7 @@ class Scene:
 
     def lose_on_the_way_back(self, back: ReverseReplicator) -> int:
         """The next change of an item does not reach the monolith; returns the item."""
+        self.drained()  # or an earlier change of it would be lost, which the later one mends
         item = FAULTS[-1]
         back.lose.add(item)
         self.adjust_one(item)

@@ -35,22 +35,21 @@ def scratch_database(dsn: str) -> str:
         return psycopg.conninfo.make_conninfo(dsn, dbname=TEST_DATABASE, host=info.host)
 
 
-def run_tests(place: Path, dsn: str, choose: str = "") -> None:
-    """Leaves `unit.xml`, `integration.xml` (coverage) and `*-tests.xml` (JUnit) in `place`.
-    `choose` narrows the tests, in pytest's words.
+def run_tests(place: Path, dsn: str, kind: str, choose: str = "") -> None:
+    """Leaves `KIND.xml` (coverage) and `KIND-tests.xml` (JUnit) in `place`. `choose` narrows the
+    tests, in pytest's words.
     """
     tests = str(files("figwatch.demo.stages").joinpath("service_tests.py"))
-    for kind, code in KINDS.items():
-        data = f"--data-file=.coverage-{kind}"
-        chosen = f"{kind} and ({choose})" if choose else kind
-        pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null"]
-        _run(
-            place,
-            [sys.executable, "-m", "coverage", "run", data, f"--include={code}", *pytest,
-             "--import-mode=importlib", f"--junitxml={kind}-tests.xml", "-k", chosen, tests],
-            {"SERVICE_TEST_DSN": dsn},
-        )  # fmt: skip
-        _run(place, [sys.executable, "-m", "coverage", "xml", "-q", data, "-o", f"{kind}.xml"])
+    data = f"--data-file=.coverage-{kind}"
+    chosen = f"{kind} and ({choose})" if choose else kind
+    pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-c", os.devnull]
+    _run(
+        place,
+        [sys.executable, "-m", "coverage", "run", data, f"--include={KINDS[kind]}", *pytest,
+         "--import-mode=importlib", f"--junitxml={kind}-tests.xml", "-k", chosen, tests],
+        {"SERVICE_TEST_DSN": dsn},
+    )  # fmt: skip
+    _run(place, [sys.executable, "-m", "coverage", "xml", "-q", data, "-o", f"{kind}.xml"])
 
 
 def analyse_service(place: Path) -> None:

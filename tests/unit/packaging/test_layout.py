@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = PROJECT["tool"]["setuptools"]["package-dir"]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-DATA = (".sql", ".lock", ".html", ".css", ".js", ".yaml", ".json", ".typed")
+DATA = (".sql", ".lock", ".html", ".css", ".js", ".yaml", ".json", ".typed", ".avsc", ".md")
 
 
 def sources() -> set[str]:
