@@ -128,7 +128,7 @@ def _look_until_clear(config: "Config", stage: Stage, wait_seconds: float) -> "G
 def print_gate(result: "GateResult") -> None:
     """The answer as a table."""
     from figwatch.validators.stages.document import wait_seconds
-    from figwatch.validators.stages.rules import duration
+    from figwatch.validators.stages.forecast import duration
 
     rows = [
         (c.name, c.pair or c.subject or "-", c.answer.value, c.reason, c.missing)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from figwatch.validators.canary import CanaryLimits, CanaryState, assess_canary
 from figwatch.validators.overview import Overview
 from figwatch.validators.stages.facts import Fact, Origin, Share
+from figwatch.validators.stages.forecast import NO_WAIT, duration
 from figwatch.validators.statistics import (
     lower_sequence,
+    samples_at_rate,
     samples_needed_sequence,
     upper_sequence,
 )
@@ -22,6 +24,12 @@ from figwatch.validators.summary import PairSummary, Summary
 
 NAMED_MAX = 5
 """Partitions or pairs that a reason names; the rest is counted."""
+
+
+ROLLING = (
+    "repeated looks: changes have left the window, so that the confidence of convergence holds for "
+    "each window by itself (gates.sync.window_minutes: null counts all)"
+)
 
 
 class Answer(enum.Enum):
@@ -43,7 +51,7 @@ class SyncCriteria:
     """Every pair of the configuration: one that has no evidence is not passed over."""
     convergence_share: float = 0.99
     confidence: float = 0.95
-    changes_min: int = 300
+    changes_min: int = 449
     window_us: int | None = None
     """Only changes seen to converge in the last so long count; None: all since the start."""
     verified_age_max_us: int = 60_000_000
@@ -101,9 +109,14 @@ def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
                     results.append(_swept(name, pair, criteria, view.now_us))
     not_checked: tuple[str, ...] = ()
     if not criteria.sweep_required:
-        not_checked = (
+        not_checked += (
             "sweep: whether the tables themselves were compared (gates.sync.sweep_required)",
         )
+    known = (
+        [merged.pairs[name] for name in criteria.pairs if name in merged.pairs] if merged else []
+    )
+    if any(_counted(p, criteria, view.now_us)[0] < p.convergence.count for p in known):
+        not_checked += (ROLLING,)
     return GateResult(
         "sync", overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
     )
@@ -205,37 +218,59 @@ def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: i
     however often the gate is asked while the counts only grow; once changes leave the window,
     they hold for each window by itself.
     """
+    samples, within = _counted(pair, criteria, now_us)
+    share, confidence = criteria.convergence_share, criteria.confidence
+    from_us = now_us - criteria.window_us if criteria.window_us is not None else 0
+    origin = Origin("streams", f"convergence of pair {name}", now_us, from_us, samples)
+    evidence = (Share(name, origin, within, samples),)
+    seen = f"{within} of {samples} changes within the objective"
+
+    def answer(said: Answer, reason: str, fix: str = "", wait: float | None = None) -> Criterion:
+        return Criterion(
+            "convergence", name, said, reason, fix, evidence=evidence, wait_seconds=wait
+        )
+
+    if samples >= criteria.changes_min:
+        low = lower_sequence(within, samples, confidence)
+        if low >= share:
+            reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
+            return answer(Answer.PASS, reason, wait=0.0)
+        high = upper_sequence(within, samples, confidence)
+        if high < share:
+            reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
+            fix = "a faster replicator; `figwatch status` has the latencies"
+            return answer(Answer.FAIL, reason, fix)
+        seen += f": between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
+    else:
+        seen += ": too small a sample"
+    needed = max(criteria.changes_min, samples_needed_sequence(samples - within, share, confidence))
+    fix = f"{max(needed - samples, 1)} more changes, all of them within the objective"
+    wait = _wait_seconds(pair, criteria, samples, within, now_us)
+    when = f"in about {duration(wait * 1e6)}" if wait is not None else NO_WAIT
+    return answer(Answer.INCONCLUSIVE, seen, f"{fix}; {when}", wait)
+
+
+def _counted(pair: PairSummary, criteria: SyncCriteria, now_us: int) -> tuple[int, int]:
+    """Changes that count, lost ones among them, and those within the objective."""
     samples, within = pair.convergence.count, pair.convergence.within
     if criteria.window_us is not None:
         samples, within = pair.lately.within(criteria.window_us, now_us)
-    samples += pair.unshown
-    share, confidence = criteria.convergence_share, criteria.confidence
-    origin = Origin("streams", f"convergence of pair {name}", now_us, samples=samples)
-    evidence = (Share(name, origin, within, samples),)
-    seen = f"{within} of {samples} changes within the objective"
-    if samples < criteria.changes_min:
-        fix = f"{criteria.changes_min - samples} more changes"
-        return Criterion(
-            "convergence",
-            name,
-            Answer.INCONCLUSIVE,
-            f"{seen}: too small a sample",
-            fix,
-            evidence=evidence,
-        )
-    low = lower_sequence(within, samples, confidence)
-    if low >= share:
-        reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
-        return Criterion("convergence", name, Answer.PASS, reason, evidence=evidence)
-    high = upper_sequence(within, samples, confidence)
-    if high < share:
-        reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
-        fix = "a faster replicator; `figwatch status` has the latencies"
-        return Criterion("convergence", name, Answer.FAIL, reason, fix, evidence=evidence)
-    more = samples_needed_sequence(samples - within, share, confidence) - samples
-    reason = f"{seen}: between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
-    fix = f"{max(more, 1)} more changes, all of them within the objective"
-    return Criterion("convergence", name, Answer.INCONCLUSIVE, reason, fix, evidence=evidence)
+    return samples + pair.unshown, within
+
+
+def _wait_seconds(
+    pair: PairSummary, criteria: SyncCriteria, samples: int, within: int, now_us: int
+) -> float | None:
+    """When the share is shown if changes keep coming, and being late, as they do; None: never."""
+    rate = pair.lately.per_second(now_us)
+    late, share = samples - within, criteria.convergence_share
+    needed = samples_at_rate(late, samples, share, criteria.confidence)
+    if not rate or needed is None:
+        return None
+    needed = max(needed, criteria.changes_min)
+    if criteria.window_us is not None and needed / rate > criteria.window_us / 1e6:
+        return None  # the first have left the window before the last arrive
+    return max(0.0, (needed - samples) / rate)
 
 
 def _verified(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:

@@ -9,6 +9,7 @@ import msgspec
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 MINUTES_MAX = 60
+RATE_MINUTES = 5
 HOURS_MAX = 24
 
 Counts = tuple[int, int]
@@ -44,6 +45,16 @@ class Lately(msgspec.Struct, array_like=True, gc=False):
         first = (now_us - window_us) // step_us
         counted = [counts for number, counts in kept.items() if number >= first]
         return sum(count for count, _ in counted), sum(within for _, within in counted)
+
+    def per_second(self, now_us: int) -> float:
+        """The present rate of changes: over the last `RATE_MINUTES`, or as long as there were any;
+        0.0 for none.
+        """
+        recent = {n: c for n, c in self.minutes.items() if n > now_us // MINUTE_US - RATE_MINUTES}
+        if not recent:
+            return 0.0
+        seconds = max(1.0, (now_us - min(recent) * MINUTE_US) / 1e6)
+        return sum(count for count, _ in recent.values()) / seconds
 
 
 def _add(into: dict[int, Counts], number: int, counts: Counts, most: int) -> None:

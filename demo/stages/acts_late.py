@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READS, WRITES = 700, 700
 SPOILT_READS = 300
+LAST_READS = 500
 FIRST = 5
 """Requests before the counting begins, so that the counters exist."""
 SCRAPED_SECONDS = 2.5
@@ -161,7 +162,7 @@ def decommission(scene: Scene, teller: Teller) -> None:
             "quiet_hours": QUIET_SECONDS / 3600,
             "repository": "monolith",
             "resources": {
-                "cpu": f"sum(rate(program_cpu_seconds_total{{{program}}}[30s]))",
+                "cpu": f"sum(rate(program_cpu_seconds_total{{{program}}}[45s]))",
                 "memory": f"sum(program_resident_bytes{{{program}}})",
             },
         }
@@ -170,6 +171,9 @@ def decommission(scene: Scene, teller: Teller) -> None:
     with scene.monolith() as connection:
         connection.execute("SELECT sum(quantity) FROM public.inventory")  # a forgotten report
     teller.refuses("decommission", "a report still reads the table", Exit.FAIL, "unused")
+    scene.route(reads="monolith")  # as it was: the baseline is of a monolith at work
+    scene.read(LAST_READS)
+    scene.route(reads="service")
     scene.pause(FLUSHED_SECONDS)
     teller.run("baseline", "--stage", "decommission")
     workshop.remove_inventory(scene.place / "monolith")

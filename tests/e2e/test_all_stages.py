@@ -10,7 +10,7 @@ import pytest
 from figwatch.validators.errors import ExitCode
 from figwatch.validators.stages.progress import STAGES
 
-WALK_SECONDS_MAX = 560
+WALK_SECONDS_MAX = 900
 COMMAND = "import sys; sys.argv[0] = 'figwatch'; from figwatch.cli.main import main; main()"
 STREAMS = ("sync", "reads", "writes")
 NOBODY = "postgresql://nobody@127.0.0.1:9/none"

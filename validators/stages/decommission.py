@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from figwatch.validators.gate import Criterion, GateResult
 from figwatch.validators.stages.facts import Dependents, Level, Presence, TableUse
+from figwatch.validators.stages.forecast import duration
 from figwatch.validators.stages.rules import (
-    duration,
     each,
     failed,
     passed,

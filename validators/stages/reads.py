@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.stages.facts import Share
-from figwatch.validators.stages.rules import duration, not_configured, verdict
+from figwatch.validators.stages.forecast import duration
+from figwatch.validators.stages.rules import not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 
 BEYOND_TRAFFIC = {

@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from figwatch.validators.gate import Answer, Criterion, GateResult, overall
 from figwatch.validators.stages.facts import Fact
+from figwatch.validators.stages.forecast import duration
 
 FUTURE_MAX_US = 300_000_000
 """Evidence may seem to come from the future by this much: clocks differ."""
 
 F = TypeVar("F", bound=Fact)
-HOUR_US = 3_600_000_000
-DURATIONS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
 def passed(name: str, fact: Fact, reason: str, *more: Fact) -> Criterion:
@@ -85,12 +84,3 @@ def verdict(
 ) -> GateResult:
     """The gate's answer out of its criteria."""
     return GateResult(stage, overall(criteria), tuple(criteria), not_checked, now_us)
-
-
-def duration(time_us: float) -> str:
-    """A time for people: 90 s, 5 min, 2.5 h."""
-    seconds = time_us / 1e6
-    for unit_seconds, unit in DURATIONS:
-        if seconds >= 2 * unit_seconds:
-            return f"{seconds / unit_seconds:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from figwatch.validators.gate import Criterion
 from figwatch.validators.stages.facts import Share
-from figwatch.validators.stages.rules import duration, failed, passed, unsure, unusable
+from figwatch.validators.stages.forecast import NO_WAIT, duration, wait_seconds
+from figwatch.validators.stages.rules import failed, passed, unsure, unusable
 from figwatch.validators.statistics import (
     SAMPLES_MAX,
     lower_sequence,
@@ -19,7 +20,6 @@ from figwatch.validators.statistics import (
 from figwatch.validators.statistics_compare import Counted, worse_by
 
 LOOKS_MAX = 40
-NO_WAIT = "at the present rate it never will"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def share_shown(name: str, fact: Share, goal: Goal, now_us: int) -> Criterion:
     bad = fact.total - fact.passed
     needed = samples_needed_sequence(bad, goal.share, goal.confidence)
     at_rate = samples_at_rate(bad, fact.total, goal.share, goal.confidence)
-    wait = _wait_seconds(fact, at_rate)
+    wait = wait_seconds(fact.origin, fact.total, at_rate)
     when = f"in about {duration(wait * 1e6)}" if wait is not None else NO_WAIT
     more = f"{max(needed - fact.total, 1)} more good samples" if needed < SAMPLES_MAX else ""
     return unsure(name, fact, reason, f"{more}; {when}".lstrip("; "), wait_seconds=wait)
@@ -90,7 +90,9 @@ def not_worse(name: str, old: Share, new: Share, goal: Goal, now_us: int) -> Cri
     if bounds.beyond(margin):
         reason = f"{seen}: worse by {_points(bounds.low)} or more {at}"
         return failed(name, new, reason, f"the margin is {_points(margin)}", old)
-    wait = _wait_seconds(new, _samples_within(before, after, margin, goal.confidence))
+    wait = wait_seconds(
+        new.origin, new.total, _samples_within(before, after, margin, goal.confidence)
+    )
     when = f"in about {duration(wait * 1e6)}" if wait is not None else NO_WAIT
     reason = f"{seen}: worse by between {_points(bounds.low)} and {_points(bounds.high)} {at}"
     fix = f"more samples, to show at most {_points(margin)}; {when}"
@@ -106,7 +108,7 @@ def _unusable(name: str, fact: Share, goal: Goal, now_us: int) -> Criterion | No
         return unsure(name, fact, contradiction, "look at the query: it counts two things")
     if fact.total < goal.samples_min:
         reason = f"{fact.total} samples: too few"
-        wait = _wait_seconds(fact, goal.samples_min)
+        wait = wait_seconds(fact.origin, fact.total, goal.samples_min)
         when = f"; in about {duration(wait * 1e6)}" if wait is not None else ""
         fix = f"{goal.samples_min - fact.total} more samples{when}"
         return unsure(name, fact, reason, fix, wait_seconds=wait)
@@ -126,14 +128,6 @@ def _samples_within(
         if worse_by(before, larger, confidence).within(margin):
             return samples
     return None
-
-
-def _wait_seconds(fact: Share, needed: int | None) -> float | None:
-    """Time until there are as many samples, if they keep coming as they did."""
-    window_us = fact.origin.observed_us - fact.origin.from_us
-    if needed is None or not fact.total or not fact.origin.from_us or window_us <= 0:
-        return None
-    return max(0.0, (needed - fact.total) * window_us / fact.total / 1e6)
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
+from figwatch.validators.gate import ROLLING, Answer, SyncCriteria, sync_gate
 from figwatch.validators.lately import MINUTE_US, Lately
 from figwatch.validators.overview import Overview, overview
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
@@ -178,24 +178,49 @@ def test_convergence_is_shown_by_the_exact_bound(within, count, unshown, answer)
     assert (answer is Answer.PASS) == (not criterion.missing)
 
 
-def test_the_changes_that_are_missing_are_named():
-    seen = view(summary(stock=pair(convergence=Quantiles(count=299, within=299, buckets={}))))
-    result = sync_gate(seen, CRITERIA)
-    assert ["1 more changes"] == [c.missing for c in result.criteria if c.name == "convergence"]
+def missing(**facts):
+    result = sync_gate(view(summary(stock=pair(**facts))), CRITERIA)
+    (criterion,) = [c for c in result.criteria if c.name == "convergence"]
+    return criterion.missing, criterion.wait_seconds
 
 
-@pytest.mark.parametrize(
-    ("minutes", "answer"), [(10, Answer.PASS), (30, Answer.FAIL), (None, Answer.FAIL)]
-)
-def test_a_stall_that_lies_before_the_window_does_not_count(minutes, answer):
+def test_the_changes_that_are_missing_are_named_with_the_time_they_take_at_the_present_rate():
     lately = Lately()
-    lately.add(NOW_US - 20 * MINUTE_US, 500, 0)
-    lately.add(NOW_US - 5 * MINUTE_US, 500, 500)
-    whole = Quantiles(count=1000, within=500, buckets={})
-    seen = view(summary(stock=pair(convergence=whole, lately=lately)))
-    window_us = minutes * MINUTE_US if minutes else None
-    criteria = SyncCriteria(pairs=("stock",), window_us=window_us)
-    assert answer is answers(seen, criteria)["convergence"]
+    lately.add(NOW_US - MINUTE_US, 299, 299)
+    seconds = (NOW_US - (NOW_US - MINUTE_US) // MINUTE_US * MINUTE_US) / 1e6
+    counted = Quantiles(count=299, within=299, buckets={})
+    text, wait = missing(convergence=counted, lately=lately)
+    assert text.startswith("150 more changes, all of them within the objective; in about ")
+    assert pytest.approx(150 * seconds / 299) == wait
+
+
+def test_a_share_of_late_changes_that_is_too_large_never_shows_it_at_the_present_rate():
+    lately = Lately()
+    lately.add(NOW_US, 600, 592)
+    counted = Quantiles(count=600, within=592, buckets={})
+    text, wait = missing(convergence=counted, lately=lately)
+    assert text.endswith("at the present rate it never will")
+    assert wait is None
+
+
+def test_changes_that_come_too_seldom_for_the_window_never_show_it():
+    lately = Lately()
+    lately.add(NOW_US - 30 * MINUTE_US, 1, 1)
+    lately.add(NOW_US - 4 * MINUTE_US, 1, 1)
+    criteria = dataclasses.replace(CRITERIA, window_us=60 * MINUTE_US)
+    counted = Quantiles(count=2, within=2, buckets={})
+    result = sync_gate(view(summary(stock=pair(convergence=counted, lately=lately))), criteria)
+    assert [None] == [c.wait_seconds for c in result.criteria if c.name == "convergence"]
+
+
+def test_looks_at_a_window_that_has_moved_on_are_said_to_be_no_single_experiment():
+    lately = Lately()
+    lately.add(NOW_US, 500, 500)
+    criteria = dataclasses.replace(CRITERIA, window_us=60 * MINUTE_US)
+    for count, said in ((500, False), (900, True)):
+        counted = Quantiles(count=count, within=count, buckets={})
+        seen = view(summary(stock=pair(convergence=counted, lately=lately)))
+        assert said == (ROLLING in sync_gate(seen, criteria).not_checked)
 
 
 def test_fail_outweighs_inconclusive():
