@@ -35,16 +35,29 @@ Attached = Annotated[
 ]
 
 
+MariaDb = Annotated[
+    bool,
+    typer.Option("--mariadb", help="A MariaDB server, too, and Debezium's connector for it."),
+]
+
+
 @app.command()
 def up(
-    folder: Folder = DEFAULT_FOLDER, attached: Attached = False, as_json: AsJson = False
+    folder: Folder = DEFAULT_FOLDER,
+    attached: Attached = False,
+    with_mariadb: MariaDb = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start the stack, or resume it with its data. It stays until `figwatch sandbox down`."""
     require_demo()
-    from figwatch.demo.sandbox import Sandbox, status
+    from figwatch.demo.sandbox import Sandbox, mariadb, status
 
     with _sandbox_errors():
         sandbox = Sandbox.up(folder, report=_Steps().tell, attached=attached)
+        if with_mariadb:
+            server = mariadb.start(sandbox, report=_Steps().tell)
+            note(f"MariaDB: {server.host}:{server.port}, user {server.user}; its password is in")
+            note(f"{sandbox.folder.root / mariadb.NAME / 'password'}")
         _show(status(folder), as_json=as_json)
         if attached:
             sys.stdout.flush()

@@ -14,7 +14,7 @@ from figwatch.validators import canonical
 from figwatch.validators import canonical_times as times
 from figwatch.validators.canonical import MissingColumnError, Placeholder, UnknownValueError
 from figwatch.validators.canonical_atoms import Atom, finisher
-from figwatch.validators.canonical_kinds import TIMES, Base, Kind
+from figwatch.validators.canonical_kinds import NUMBERS, TIMES, Base, Kind
 from figwatch.validators.canonical_values import reader, unit_of
 from figwatch.validators.canonical_wire import PLAIN, Encoding, Wire
 from figwatch.validators.change import Side
@@ -90,6 +90,9 @@ def _logical_reader(agreement: Agreement, side: Side, wire: Wire | None) -> Call
     if kind.base in _TEXTS and seen.base not in _READ_AS_TEXT:
         inner, finish = reader(seen, given), finisher(seen)
         return lambda raw: _text_of(finish(inner(raw)), seen)
+    if seen.base is Base.UINT64 and kind.base in NUMBERS:  # which may come wrapped to negative
+        unsigned, number = reader(seen, given), reader(kind)
+        return lambda raw: number(unsigned(raw))
     return reader(kind, given)
 
 

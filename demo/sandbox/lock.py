@@ -1,4 +1,4 @@
-"""Write `jars.lock`: `python -m figwatch.demo.sandbox.lock`, after a change of `ROOTS`.
+"""Write the lock files: `python -m figwatch.demo.sandbox.lock`, after a change of `ROOTS`.
 
 A plugin's bundle leaves out what the platform has: Connect loads plugins child first, and a
 second copy of jackson or of Connect's own API in a plugin's folder clashes with the first.
@@ -25,20 +25,27 @@ ROOTS: dict[str, tuple[str, ...]] = {
     ),
     "debezium-postgres": ("io.debezium:debezium-connector-postgres:3.6.3.Final",),
 }
-"""Bundle to jgo endpoints; where two endpoints bring one project, the earlier one's version."""
+"""Bundle of the sandbox itself (`jars.lock`) to jgo endpoints; where two endpoints bring one
+project, the earlier one's version."""
 
 
-def lock_text() -> str:
-    """Resolve, download and hash every bundle; the platform is first in `ROOTS`."""
+ON_DEMAND: dict[str, dict[str, tuple[str, ...]]] = {
+    "mariadb.lock": {
+        "debezium-mariadb": ("io.debezium:debezium-connector-mariadb:3.5.0.Final",),
+    },
+}
+"""Lock file to the bundles of a part that is fetched when it is first asked for."""
+
+
+def lock_text(roots_of: dict[str, tuple[str, ...]]) -> str:
+    """Resolve, download and hash the bundles; without what the platform has."""
     blocks = [
         "# Written by `python -m figwatch.demo.sandbox.lock`. Each jar: name, SHA-256, bytes."
     ]
-    platform: dict[str, Any] = {}
-    for name, roots in ROOTS.items():
-        jars = _resolve(roots)
-        if name == PLATFORM:
-            platform = jars
-        else:
+    platform = _resolve(ROOTS[PLATFORM])
+    for name, roots in roots_of.items():
+        jars = platform if name == PLATFORM else _resolve(roots)
+        if name != PLATFORM:
             jars = {project: jar for project, jar in jars.items() if project not in platform}
         lines = []
         for project, jar in sorted(jars.items()):
@@ -66,5 +73,6 @@ def _resolve(roots: tuple[str, ...]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("jars.lock").write_text(lock_text(), "utf-8")
-    sys.stdout.write("jars.lock written\n")
+    for file, bundles in ({"jars.lock": ROOTS} | ON_DEMAND).items():
+        Path(__file__).with_name(file).write_text(lock_text(bundles), "utf-8")
+        sys.stdout.write(f"{file} written\n")

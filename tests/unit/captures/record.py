@@ -87,33 +87,33 @@ def work(dsn):
         time.sleep(0.1)
 
 
-def records(servers):
-    """Every record of the variants' topics, by variant, in the order of append times."""
+def records(servers, prefixes):
+    """Every record of the connectors' topics, by topic prefix, in the order of append times."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "recorder",
                          "enable.auto.commit": False, "auto.offset.reset": "earliest"})  # fmt: skip
-    found = {name: [] for name in VARIANTS}
+    found = {prefix: [] for prefix in prefixes}
     places = {}
     for topic, metadata in consumer.list_topics(timeout=20).topics.items():
-        name = topic.removeprefix("__debezium-heartbeat.").partition(".")[0]
-        if name in VARIANTS:
+        prefix = topic.removeprefix("__debezium-heartbeat.").partition(".")[0]
+        if prefix in found:
             for partition in metadata.partitions:
                 end = consumer.get_watermark_offsets(TopicPartition(topic, partition))[1]
                 if end:
-                    places[topic, partition] = (name, end)
+                    places[topic, partition] = (prefix, end)
     consumer.assign([TopicPartition(t, p, 0) for t, p in places])
     waiting = set(places)
     while waiting:
         message = consumer.poll(20)
         if message is None:
-            raise SystemExit("Kafka does not deliver")
+            raise TimeoutError("Kafka does not deliver")
         where = message.topic(), message.partition()
-        name, end = places[where]
+        prefix, end = places[where]
         if message.offset() < end:
-            found[name].append(message)
+            found[prefix].append(message)
         if message.offset() >= end - 1:
             waiting.discard(where)
     consumer.close()
-    return {name: sorted(many, key=lambda m: m.timestamp()[1]) for name, many in found.items()}
+    return {prefix: sorted(many, key=lambda m: m.timestamp()[1]) for prefix, many in found.items()}
 
 
 def line(message):
@@ -177,7 +177,7 @@ def main():
         with psycopg.connect(dsn) as connection:
             ids = connection.execute(f"SELECT id FROM {TABLE} ORDER BY id").fetchall()
             assert list(FINAL_IDS) == [i for (i,) in ids], ids
-        for name, messages in records(sandbox.endpoints.bootstrap_servers).items():
+        for name, messages in records(sandbox.endpoints.bootstrap_servers, VARIANTS).items():
             keep(name, messages)
             status = connect.status(sandbox.endpoints.connect_url, name)
             sys.stdout.write(f"{name}: {len(messages)} records, {status.error or 'no error'}\n")

@@ -213,3 +213,14 @@ def test_text_of_bytes_that_may_be_hex_or_base64_is_malformed_and_names_the_sett
     (found,) = Stream(decoder({"v": {"type": "bytes"}})).raw(dump({"id": 1}), plain("00ff10ab"))
     assert "bad_value" == found.reason
     assert "set source_encoding" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "other", "expected"),
+    [(-1, "AP//////////", Equal.YES), (-1, "/w==", Equal.NO), (7, "Bw==", Equal.YES)],
+)
+def test_case_39_a_wrapped_unsigned_bigint_equals_a_numeric(wrapped, other, expected):
+    column = {"source_type": "uint64", "target_type": "numeric(20,0)", "target_encoding": "base64"}
+    assert expected is pair_of(column, plain(wrapped), plain(other))[0]
+    assert expected is pair_of(column, schemaful(connect("int64"), wrapped),
+                               schemaful(decimal(0), other))[0]  # fmt: skip

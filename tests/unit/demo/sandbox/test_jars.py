@@ -4,10 +4,11 @@ import functools
 import hashlib
 import http.server
 import threading
+from importlib import resources
 
 import pytest
 
-from figwatch.demo.sandbox import jars
+from figwatch.demo.sandbox import jars, lock
 from figwatch.demo.sandbox.model import SandboxError, Stage
 
 CONTENT = b"PK some jar" * 100
@@ -153,3 +154,13 @@ def test_the_cache_is_the_users_own_and_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/invalid")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert tmp_path / ".cache/figwatch/maven" == jars.cache_folder()
+
+
+def test_parts_on_demand_are_locked_apart_and_leave_out_what_the_platform_has():
+    folder = resources.files("figwatch.demo.sandbox")
+    platform = {jar.coordinate.rsplit(":", 1)[0] for jar in jars.read_lock()[0].jars}
+    for name, roots in lock.ON_DEMAND.items():
+        bundles = jars.read_lock(folder.joinpath(name).read_text("utf-8"))
+        assert roots == {bundle.name: bundle.roots for bundle in bundles}
+        for bundle in bundles:
+            assert not platform & {jar.coordinate.rsplit(":", 1)[0] for jar in bundle.jars}
