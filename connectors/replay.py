@@ -39,6 +39,12 @@ from figwatch.validators.write_records import SagaEvent
 EVALUATE_EVERY_US = 10_000
 """Pending keys are judged again when the capture's time has moved by this much."""
 
+SETTLE_US = 200_000
+"""Connect's producer writes to several partitions side by side: data that a heartbeat covers may be
+appended shortly after it."""
+ROUNDED_US = 1_000
+"""Lines tell milliseconds: an answer may have come that much later."""
+
 
 @dataclass(frozen=True)
 class Replayed:
@@ -134,8 +140,6 @@ class Replay:
     def _announce(self) -> None:
         for topic in sorted(self._topics):
             partitions = self._survey.partitions(topic)
-            if not partitions:
-                continue
             self._judge.apply(Topology(topic, len(partitions)), 0)
             for partition in partitions:
                 first = self._survey.first_offset.get((topic, partition), 0)
@@ -169,15 +173,15 @@ class Replay:
             back = line.topic in self._back_topics
             side = self._config.source_side if back else self._config.target_side
             group = self._config.sides[side].consumer_group
-            committed = line.committed if group is not None and line.group == group else None
+            asked = group is not None and line.group == group
             self._judge.read(
                 Reading(
                     *where,
-                    committed,
+                    line.committed if asked else None,
                     line.end_offset,
                     self._now_us,
-                    line.answered_us,
-                    end_only=line.group is None,
+                    line.answered_us + ROUNDED_US,
+                    end_only=not asked,
                 )
             )
         self._evaluate()
@@ -240,7 +244,7 @@ class Replay:
                     beat = (proved_us, heartbeat.exact)
                     self._waiting[where] = max(beat, self._waiting.get(where, beat))
                 else:
-                    end = self._survey.end_offset(where, heartbeat.append_us)
+                    end = self._survey.end_offset(where, heartbeat.append_us + SETTLE_US)
                     barrier = Barrier(*where, end, proved_us, heartbeat.exact)
                     self._judge.apply(barrier, self._now_us)
 

@@ -43,9 +43,11 @@ class Survey:
             length.offset.append(line.offset)
 
     def partitions(self, topic: str) -> list[int]:
-        """Partitions of a topic that the capture mentions."""
+        """Partitions of a topic that the capture mentions; one, and empty, of a topic that it does
+        not: nothing was ever written there.
+        """
         both = {*self.first_offset, *self.readings}
-        return sorted(partition for name, partition in both if name == topic)
+        return sorted(partition for name, partition in both if name == topic) or [0]
 
     def end_offset(self, where: Where, at_us: int) -> int:
         """End offset of a partition at a broker time, as far as the capture shows.

@@ -333,11 +333,13 @@ class Judge:
 
     def _topology(self, topology: Topology, now_us: int) -> None:
         del now_us
-        before = self._expected.get(topology.topic, topology.partitions)
-        self._meta_dirty |= self._expected.get(topology.topic) != topology.partitions
+        before = self._expected.get(topology.topic, 0)
+        if topology.partitions <= before:
+            return  # partitions are never taken away: told late by a worker that asked earlier
+        self._meta_dirty = True
         self._expected[topology.topic] = topology.partitions
         for pair in self.pairs.values():
-            if before < topology.partitions and topology.topic in pair.rules.source_topics:
+            if before and topology.topic in pair.rules.source_topics:
                 pair.spread = True
         self._stale = True
 

@@ -4,6 +4,7 @@
 """
 
 import functools
+import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,39 +30,48 @@ LIVELY_SHARE = 0.7
 """Workers die only in this share of the lines, so that enough follows to find everything."""
 
 
-@functools.lru_cache
-def config_for(fence: bool, plain: frozenset[str], skew_us: int, ring_size: int) -> Config:
-    """The configuration for judging; `plain` are the sides whose heartbeats are plain ones."""
-    clocks = {"clock_skew_seconds": skew_us / 1e6}
-    beats: dict[str, dict[str, Any]] = {
+def document_of(weather: Weather) -> dict[str, Any]:
+    """The configuration under which a seed is judged, as it would stand in a file."""
+    plain = set(PLAIN_TOPICS) if weather.plain_heartbeats else set()
+    plain |= {"service"} if weather.untruthful else set()
+    sides: dict[str, dict[str, Any]] = {
         side: {"heartbeat_topic": topic, "heartbeat_grace_seconds": PLAIN_GRACE_SECONDS}
         if side in plain else {"heartbeat_table": "public.heartbeat"}
         for side, topic in PLAIN_TOPICS.items()
     }  # fmt: skip
-    target = {"topic_prefix": "inv", "consumer_group": GROUP if fence else None}
+    sides["monolith"]["topic_prefix"], sides["service"]["topic_prefix"] = "mono", "inv"
+    for side in sides.values():
+        side["clock_skew_seconds"] = weather.skew_us / 1e6
+    if weather.fence:
+        sides["service"]["consumer_group"] = GROUP
     columns = ("quantity", "status", "notes")
-    return Config.model_validate(
-        {
-            "migration": "simulated",
-            "kafka": {"bootstrap_servers": "localhost:9092"},
-            "sides": {
-                "monolith": {"topic_prefix": "mono", **beats["monolith"], **clocks},
-                "service": {**target, **beats["service"], **clocks},
-            },
-            "authority": "monolith",
-            "pairs": [
-                {
-                    "name": "stock",
-                    "source": "public.inventory",
-                    "target": "public.stock_levels",
-                    "key": {"item_id": "sku"},
-                    "columns": dict(zip(columns, columns, strict=True)),
-                }
-            ],
-            "ring_size": ring_size,
-            "objective": {"convergence_seconds": 1.0, "give_up_seconds": float(GIVE_UP_SECONDS)},
-        }
-    )
+    return {
+        "migration": "simulated",
+        "kafka": {"bootstrap_servers": "localhost:9092"},
+        "sides": sides,
+        "authority": "monolith",
+        "pairs": [
+            {
+                "name": "stock",
+                "source": "public.inventory",
+                "target": "public.stock_levels",
+                "key": {"item_id": "sku"},
+                "columns": dict(zip(columns, columns, strict=True)),
+            }
+        ],
+        "ring_size": weather.ring_size,
+        "objective": {"convergence_seconds": 1.0, "give_up_seconds": float(GIVE_UP_SECONDS)},
+    }
+
+
+@functools.lru_cache
+def _config(document: str) -> Config:
+    return Config.model_validate_json(document)
+
+
+def config_of(weather: Weather) -> Config:
+    """The configuration for a weather."""
+    return _config(json.dumps(document_of(weather)))
 
 
 @dataclass
@@ -102,13 +112,6 @@ def simulate(seed: int, weather: Weather | None = None) -> Outcome:
 def simulate_many(seeds: Iterable[int], weather: Weather | None = None) -> Iterator[Outcome]:
     """Play many."""
     return (simulate(seed, weather) for seed in seeds)
-
-
-def config_of(weather: Weather) -> Config:
-    """The configuration for a weather."""
-    plain = set(PLAIN_TOPICS) if weather.plain_heartbeats else set()
-    plain |= {"service"} if weather.untruthful else set()
-    return config_for(weather.fence, frozenset(plain), weather.skew_us, weather.ring_size)
 
 
 def judge(seed: int, weather: Weather, lines: list[Line]) -> Replayed:

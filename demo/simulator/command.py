@@ -6,11 +6,13 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from figwatch.connectors.capture import Line, RawReading, RawRecord
+from figwatch.demo.simulator.capture_file import write_capture, write_configuration
 from figwatch.demo.simulator.check import Outcome, compare, judge
 from figwatch.demo.simulator.runs import Run, run_seeds
 from figwatch.demo.simulator.scenario import Scenario
@@ -23,13 +25,17 @@ MAX_SHRUNK = 3
 """Failing seeds that are made small; the others are only named."""
 
 
-def run_simulate(seed: int | None, seeds: int, *, json_output: bool) -> int:
+def run_simulate(
+    seed: int | None, seeds: int, *, json_output: bool, capture: Path | None = None
+) -> int:
     """Play one seed (`seeds` 1 and `seed` given) or many from `seed` (0) on.
+
+    One seed is written as a capture file on demand, with its configuration beside it.
 
     Returns the exit code: 0 when nothing wrong was said and nothing missed, 1 otherwise.
     """
     if seed is not None and seeds <= 1:
-        return _one(seed, json_output=json_output)
+        return _one(seed, json_output=json_output, capture=capture)
     first = seed or 0
     run = run_seeds(range(first, first + max(seeds, 1)), PROCESSES)
     if json_output:
@@ -43,9 +49,12 @@ def run_simulate(seed: int | None, seeds: int, *, json_output: bool) -> int:
     return FAIL if run.failed else PASS
 
 
-def _one(seed: int, *, json_output: bool) -> int:
+def _one(seed: int, *, json_output: bool, capture: Path | None) -> int:
     scenario = Scenario(seed)
     lines, truth = scenario.play()
+    if capture is not None:
+        write_capture(lines, capture)
+        write_configuration(scenario.weather, capture.with_suffix(".yaml"))
     replayed = judge(seed, scenario.weather, lines)
     outcome = compare(seed, replayed, truth, scenario.weather)
     if json_output:
