@@ -36,6 +36,7 @@ from figwatch.validators.ledger import Ledger, LedgerState
 from figwatch.validators.outcome import Judgement, Reason, Verdict
 from figwatch.validators.packing import pack, unpack
 from figwatch.validators.pair import Epoch, Pair, PairRules
+from figwatch.validators.resting import Resting, may_rest, share
 from figwatch.validators.rules import assess
 from figwatch.validators.state import KeyState, Source, Target
 from figwatch.validators.stream import Coverage, Stream
@@ -89,6 +90,9 @@ class Judge:
         self._truncates: dict[str, list[Truncate | None]] = {}
         self._keys: dict[bytes, bytes] = {}
         self._unsettled: dict[bytes, KeyState] = {}
+        self._resting_keys: set[bytes] = set()
+        """Those of the packed keys that are not consistent."""
+        self._resting = {rules.name: Resting() for rules in pairs}
         self._dirty: set[bytes] = set()
         self._meta_dirty = False
         self._recheck: set[str] = set()
@@ -223,10 +227,11 @@ class Judge:
         for pair in pairs:
             self.ledger.alarm(pair, "late_target_event")
             self.ledger.withdraw_resolved(pair, commit_us - pair.rules.skew_us)
-        for key, state in list(self._unsettled.items()):
-            pair, finding = self._pair_of(key), state.finding
+        for key in [*self._unsettled, *self._resting_keys]:
+            pair, finding = self._pair_of(key), self._peek(key).finding
             since_us = commit_us - pair.rules.skew_us
             if finding is not None and finding.detected_us >= since_us and pair in pairs:
+                state = self._get(key)
                 self.ledger.withdraw(pair, key, state, now_us)
                 self._settle(key, pair, state, now_us)
 
@@ -304,7 +309,10 @@ class Judge:
         if mark.snapshot is not None:
             firsts = (s.kept.log_append_us for s in self.streams if s.kept.topic == mark.topic)
             log_us = min((us for us in firsts if us), default=0)
+        known = stream.history_from()
         began = stream.mark(mark, self._disorder_us(mark.topic), log_us)
+        if known < 0 <= stream.history_from():
+            self._recheck_topic(mark.topic)
         self._stale = True
         for pair in self.pairs.values():
             for side in Side:
@@ -394,7 +402,8 @@ class Judge:
         if any(taints):  # lost while it swept: the next one will tell
             return
         doubted = {table_key(end.pair, key) for key in end.doubted}
-        for key, state in list(self._unsettled.items()):
+        for key in [*self._unsettled, *self._resting_keys]:
+            state = self._peek(key)
             untold = state.verdict == Verdict.UNKNOWN or state.swept is not None
             if key in doubted or not untold or self._pair_of(key) is not pair:
                 continue
@@ -410,55 +419,85 @@ class Judge:
         self._refresh()
         for key in list(self._suspects):
             self._settle_suspect(key, now_us)
-        for key in list(self._unsettled):
-            state = self._unsettled[key]
+        for key, state in list(self._unsettled.items()):
             pair = self._pair_of(key)
             if state.verdict != Verdict.DIVERGENT:
-                self._settle(key, pair, state, now_us)
-            elif self.ledger.list_withheld(pair, key, state):
-                self._dirty.add(key)
+                self._settle(key, pair, state, now_us, again=True)
+            elif may_rest(state, pair):
+                self._rest(key, pair, state)
+        for pair in self.pairs.values():
+            if self.ledger.room_for_withheld(pair):
+                self._list_withheld(pair)
         for name in self._recheck:
             pair = self.pairs[name]
             for key in [k for k in self._keys if self._pair_of(k) is pair]:
-                self._settle(key, pair, self._get(key), now_us)
+                self._settle(key, pair, self._get(key), now_us, again=True)
         self._recheck.clear()
 
     def settle(self, key: bytes, now_us: int, judgement: Judgement | None = None) -> None:
         """Judge a key of the join table now, or book a judgement that was made elsewhere."""
         self._settle(key, self._pair_of(key), self._get(key), now_us, judgement)
 
+    def _list_withheld(self, pair: Pair) -> None:
+        for key in [*self._unsettled, *self._resting_keys]:
+            finding = self._peek(key).finding
+            if self._pair_of(key) is pair and finding is not None and not finding.listed:
+                self.ledger.list_withheld(pair, key, self._get(key))
+                self._keys[key] = b""
+                self._dirty.add(key)
+
     def _settle(
-        self, key: bytes, pair: Pair, state: KeyState, now_us: int,
-        given: Judgement | None = None,
+        self, key: bytes, pair: Pair, state: KeyState, now_us: int, given: Judgement | None = None, *,
+        again: bool = False,
     ) -> None:  # fmt: skip
+        """Judge a key; `again`: nothing has changed but what is known of its surroundings."""
         if self._stale:
             self._refresh()
+        before = _said(state) if again else None
         found = given if given is not None else assess(state, pair)
         if found.verdict is Verdict.DIVERGENT and given is None and state.finding is None:
             found = found if pair.may_open(key, state) else _left_to_others(found)
         self.ledger.settle(pair, key, state, found, now_us)
-        if state.verdict == Verdict.CONSISTENT:
-            packed = pack(state)
-            # Judged again after a restart and still the same: the changelog has it already.
-            if key in self._unsettled or packed != self._keys.get(key):
-                self._unsettled.pop(key, None)
-                self._keys[key] = packed
-                self._dirty.add(key)
-        else:
-            self._unsettled[key] = state
-            self._keys.setdefault(key, b"")
+        if state.verdict == Verdict.CONSISTENT or may_rest(state, pair):
+            self._rest(key, pair, state)
+            return
+        if key not in self._unsettled or before != _said(state):
+            self._keys[key] = b""  # unlike the changelog from now on
             self._dirty.add(key)
+        self._unsettled[key] = state
+
+    def _rest(self, key: bytes, pair: Pair, state: KeyState) -> None:
+        """Pack a key that only its own next event, or a look at the whole pair, can change."""
+        packed = pack(state)
+        self._unsettled.pop(key, None)
+        # Judged again and still the same: the changelog has it already.
+        if packed != self._keys.get(key):
+            self._keys[key] = packed
+            self._dirty.add(key)
+        if state.verdict != Verdict.CONSISTENT:
+            self._resting_keys.add(key)
+            self._resting[pair.rules.name].add(share(state))
 
     def _refresh(self) -> None:
         for pair in self.pairs.values():
             pair.refresh(self._expected)
         self._stale = False
 
-    def _get(self, key: bytes) -> KeyState:
+    def _peek(self, key: bytes) -> KeyState:
+        """State of a key, to look at."""
         state = self._unsettled.get(key)
         if state is None:
             packed = self._keys.get(key)
             state = unpack(packed) if packed else KeyState()
+        return state
+
+    def _get(self, key: bytes) -> KeyState:
+        """State of a key, to change: one that rests wakes."""
+        state = self._peek(key)
+        if key in self._resting_keys:
+            self._resting_keys.discard(key)
+            self._resting[self._pair_of(key).rules.name].add(share(state), -1)
+            self._unsettled[key] = state
         return state
 
     def _pair_of(self, key: bytes) -> Pair:
@@ -559,14 +598,20 @@ class Judge:
             self._keys[key] = packed
             state = unpack(packed)
             self.ledger.restored(self.pairs[name], state)
-            if state.verdict != Verdict.CONSISTENT:
+            if may_rest(state, self.pairs[name]):
+                self._resting_keys.add(key)
+                self._resting[name].add(share(state))
+            elif state.verdict != Verdict.CONSISTENT:
                 self._unsettled[key] = state
 
     def summary(self, now_us: int, worker: str = "") -> Summary:
         """Mergeable counts of this partition at `now_us`."""
         self._refresh()
         unsettled = ((self._pair_of(k), s) for k, s in self._unsettled.items())
-        return self.ledger.summary(unsettled, self.streams, now_us, worker)
+        summary = self.ledger.summary(unsettled, self.streams, now_us, worker)
+        for name, resting in self._resting.items():
+            resting.add_to(summary.pairs[name])
+        return summary
 
     def keys_of(self, pair: str) -> list[bytes]:
         """Every key that was seen of a pair."""
@@ -575,7 +620,8 @@ class Judge:
 
     def unsettled(self, prefix: bytes) -> Iterator[tuple[bytes, KeyState]]:
         """Keys of the join table with this prefix that are not consistent."""
-        return ((k, s) for k, s in self._unsettled.items() if k.startswith(prefix))
+        found = [k for k in (*self._unsettled, *self._resting_keys) if k.startswith(prefix)]
+        return ((key, self._peek(key)) for key in found)
 
     def place(self, topic: str, partition: int) -> tuple[int, Stream]:
         """The raw partition's number in this judge, and what is known of it."""
@@ -592,7 +638,7 @@ class Judge:
     def state_of(self, pair: str, key: bytes) -> KeyState | None:
         """State of one key, for `explain`."""
         name = table_key(pair, key)
-        return self._get(name) if name in self._keys else None
+        return self._peek(name) if name in self._keys else None
 
 
 def _leaving(
@@ -627,6 +673,13 @@ def _leaving(
 def _left_to_others(found: Judgement) -> Judgement:
     """What a direction says of a divergence that is not for it to call one."""
     return Judgement(Verdict.IN_FLIGHT, "other_direction", since_us=found.since_us)
+
+
+def _said(state: KeyState) -> tuple[object, ...]:
+    """What judging may change, to know whether it did."""
+    finding = state.finding
+    opened = finding and (finding.kind, finding.columns, finding.detected_us, finding.listed)
+    return state.verdict, state.reason, state.since_us, state.foreign, opened
 
 
 def _is_timed(change: Change) -> bool:

@@ -15,6 +15,7 @@ from figwatch.validators.finding import Finding
 from figwatch.validators.lately import Lately
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
+from figwatch.validators.resting import share
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
 from figwatch.validators.stream import Stream
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
@@ -204,14 +205,18 @@ class Ledger:
         name = pair.rules.name
         return sum(self._open[name].values()) - self._listed[name]
 
-    def list_withheld(self, pair: Pair, key: bytes, state: KeyState) -> bool:
-        """List a finding that was only counted, once all such have room: a burst that heals
-        must not go through the topic one by one. Returns whether it did.
+    def room_for_withheld(self, pair: Pair) -> bool:
+        """Whether there are findings that were only counted, and all have room by now: a burst
+        that heals must not go through the topic one by one.
         """
+        withheld = self.withheld(pair)
+        listed = self._listed[pair.rules.name]
+        return withheld > 0 and listed + withheld <= pair.rules.findings_max
+
+    def list_withheld(self, pair: Pair, key: bytes, state: KeyState) -> bool:
+        """List a finding that was only counted. Returns whether it was one."""
         finding, name = state.finding, pair.rules.name
         if finding is None or finding.listed:
-            return False
-        if self._listed[name] + self.withheld(pair) > pair.rules.findings_max:
             return False
         finding.listed = True
         self._listed[name] += 1
@@ -401,31 +406,24 @@ def _rest(state: KeyState) -> None:
 
 
 def _add_unsettled(summary: PairSummary, pair: Pair, state: KeyState) -> None:
-    source, target_us = state.source, pair.watermarks[Side.TARGET]
+    source, one = state.source, share(state)
     if source is not None:
-        waiting = [e.commit_us for e in source.ring[source.shown + 1 :] if e.sample]
-        late = [t for t in waiting if target_us - t > pair.rules.objective_us]
-        summary.unshown += len(late)
-        if waiting:
-            oldest = summary.oldest_unshown_us
-            summary.oldest_unshown_us = min(waiting[0], oldest) if oldest else waiting[0]
-    if state.verdict != Verdict.DIVERGENT:
-        summary.verified_through_us = min(summary.verified_through_us, _judged_us(state))
-
-
-def _judged_us(state: KeyState) -> int:
-    """Instant up to which an unsettled key was judged: before anything that is still open."""
-    if not state.since_us:
-        tracks = [s.track.seen_us for s in (state.source, state.target) if s is not None]
-        return min(tracks, default=0)
-    waiting = state.source.ring[state.source.shown + 1 :] if state.source is not None else []
-    return min([state.since_us, *(e.commit_us for e in waiting)])
+        late_us = pair.watermarks[Side.TARGET] - pair.rules.objective_us
+        waiting = source.ring[source.shown + 1 :]
+        summary.unshown += sum(e.sample and e.commit_us < late_us for e in waiting)
+    if one.oldest_us:
+        oldest = summary.oldest_unshown_us
+        summary.oldest_unshown_us = min(one.oldest_us, oldest) if oldest else one.oldest_us
+    if one.judged_us >= 0:
+        summary.verified_through_us = min(summary.verified_through_us, one.judged_us)
 
 
 def _stream_summary(stream: Stream) -> StreamSummary:
     kept, latest = stream.kept, stream.latest
+    # A snapshot behind the loss shows what there is; keys that it did not show say so themselves.
+    lost = kept.taint_reason if stream.history_from() < 0 else Reason.NONE
     return StreamSummary(
         kept.topic, kept.partition, kept.next_offset, kept.watermark_us,
-        kept.taint_reason.name.lower() if kept.taint_reason else "", kept.taint,
+        lost.name.lower() if lost else "", kept.taint if lost else 0,
         latest.committed if latest else None, latest.end_offset if latest else None,
     )  # fmt: skip
