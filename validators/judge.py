@@ -447,8 +447,8 @@ class Judge:
                 self._dirty.add(key)
 
     def _settle(
-        self, key: bytes, pair: Pair, state: KeyState, now_us: int, given: Judgement | None = None, *,
-        again: bool = False,
+        self, key: bytes, pair: Pair, state: KeyState, now_us: int,
+        given: Judgement | None = None, *, again: bool = False,
     ) -> None:  # fmt: skip
         """Judge a key; `again`: nothing has changed but what is known of its surroundings."""
         if self._stale:
@@ -621,7 +621,7 @@ class Judge:
     def unsettled(self, prefix: bytes) -> Iterator[tuple[bytes, KeyState]]:
         """Keys of the join table with this prefix that are not consistent."""
         found = [k for k in (*self._unsettled, *self._resting_keys) if k.startswith(prefix)]
-        return ((key, self._peek(key)) for key in found)
+        return ((key, self._get(key)) for key in found)
 
     def place(self, topic: str, partition: int) -> tuple[int, Stream]:
         """The raw partition's number in this judge, and what is known of it."""
