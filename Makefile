@@ -7,7 +7,7 @@ READY  := $(VENV)/.figwatch-ready
 PACKAGES := cli dashboards streams connectors validators demo
 SOURCES  := $(PACKAGES) tests benchmarks
 
-.PHONY: demo test lint types unit e2e bench docs dashboards wheel clean
+.PHONY: demo test lint types unit e2e bench docs dashboards docs-site docs-serve wheel clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "figwatch needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -44,6 +44,13 @@ bench: $(READY)
 docs: $(READY)
 	$(BIN)/python -m figwatch.connectors.config_schema > docs/configuration.md
 	$(BIN)/python -m figwatch.streams.metric_families > docs/metrics.md
+
+# The documentation as a site in build/site; a link that leads nowhere is an error.
+docs-site: $(READY)
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: docs-site
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
 
 # Rules, alerts and Grafana dashboards, from their generators in dashboards/.
 dashboards: $(READY)
