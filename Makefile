@@ -47,7 +47,7 @@ docs: $(READY)
 
 # The documentation as a site in build/site; a link that leads nowhere is an error.
 docs-site: $(READY)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: docs-site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site

@@ -15,6 +15,7 @@ from figwatch.streams.fleet import Fleet
 from figwatch.streams.gate_watch import GateWatch
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.finding import Finding, encode_finding, finding_id
+from figwatch.validators.lately import Lately
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, encode_summary
 
 NOW_US = 1_700_000_000_000_000
@@ -47,9 +48,10 @@ def now_us():
 def summary(partition, changes, divergent=0, overdue=0, worker="host-1"):
     """A partition with lags between 40 ms and half a second."""
     at_us = now_us()
-    lags = Quantiles(buckets={})
+    lags, lately = Quantiles(buckets={}), Lately()
     for number in range(changes):
         lags.add(40_000 + 7_000 * (number % 70), 1_000_000)
+    lately.add(at_us, changes, changes)
     pair = PairSummary(
         keys={"consistent": 100, "in_flight": changes % 3, "overdue": overdue,
               "divergent": divergent, "unknown": 0},
@@ -57,7 +59,7 @@ def summary(partition, changes, divergent=0, overdue=0, worker="host-1"):
         convergence=lags, unshown=0, oldest_unshown_us=at_us - 4_000_000 if overdue else 0,
         capture={}, changes={}, duplicates={}, source_watermark_us=at_us - 900_000,
         target_watermark_us=at_us - 700_000, verified_through_us=at_us - 1_000_000,
-        transient=0, alarms={},
+        transient=0, alarms={}, lately=lately,
     )  # fmt: skip
     streams = [
         StreamSummary("m.public.a", n, 10, at_us - 900_000, "", 0, 97, 100) for n in range(2)
