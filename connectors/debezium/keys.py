@@ -4,6 +4,7 @@
 plan's function for each pair.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
 from figwatch.connectors.debezium.schema import BadSchemaError
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_wire import Wire
+from figwatch.validators.mapping_transforms import spelled
 
 _BRACE = ord("{")
 SCHEMAS_MAX = 256
@@ -35,6 +37,15 @@ class KeyRow(msgspec.Struct, frozen=True, gc=False):
 
     plan: KeyPlan
     row: Any
+    bare: bool = False
+    """It came as text without types: the row's own values say what they are."""
+
+    def says(self, feed: int, raw: Any) -> bool:
+        """Whether a row's raw key values are what this bare key spells."""
+        mine = self.raw(feed)
+        if mine.__class__ is tuple and raw.__class__ is tuple:
+            return list(map(spelled, mine)) == list(map(spelled, raw))
+        return spelled(mine) == spelled(raw)
 
     def bytes_of(self, feed: int) -> bytes:
         """The canonical key for a feed.
@@ -132,7 +143,7 @@ class KeyReader:
         except MalformedError as error:
             if error.reason is not Reason.BAD_JSON or key[:1] in b'{["':
                 raise
-            return self._bare(_text(key))
+            return self._struct(_text(key)) or self._bare(_text(key))
         if not isinstance(document.value, dict):
             return self._bare(document.value)
         plan = self._plan(document)
@@ -164,7 +175,30 @@ class KeyReader:
 
     def _bare(self, value: Any) -> KeyRow:
         """A key that is just a value (outbox events, bare keys): the only column, if it is one."""
-        return KeyRow(self._plain, self._plain.row(*[value] * (len(self._plain.fields) == 1)))
+        values = [_scalar(value)] * (len(self._plain.fields) == 1)
+        return KeyRow(self._plain, self._plain.row(*values), bare=True)
+
+    def _struct(self, text: str) -> KeyRow | None:
+        """A key as StringConverter writes it: `Struct{id=1,site=north}`."""
+        match = _STRUCT.fullmatch(text)
+        if match is None:
+            return None
+        names = "|".join(map(re.escape, self._plain.fields))
+        only = len(self._plain.fields) == 1
+        found = re.split(rf"(?:^|,)({names})=", match[1], maxsplit=int(only))[1:]
+        values = dict(zip(found[::2], map(_scalar, found[1::2]), strict=True))
+        if len(values) * 2 < len(found):  # a text looks like a column of its own
+            values = {}
+        return KeyRow(self._plain, self._plain.row_of(values), bare=True)
+
+
+_STRUCT = re.compile(r"Struct\{(.*)\}", re.DOTALL)
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
+
+
+def _scalar(value: Any) -> Any:
+    """Text of a whole number as that number."""
+    return int(value) if value.__class__ is str and _WHOLE.fullmatch(value) else value
 
 
 def _text(key: bytes) -> str:

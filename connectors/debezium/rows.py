@@ -154,7 +154,7 @@ class RowWriter:
     ) -> Decoded | None:
         """Changes of a delete whose key stands above doubt; None when its old row is needed."""
         key_row = self._keys.read(key, headers)
-        if key_row is None:
+        if key_row is None or key_row.bare:
             return None
         for index in range(len(self._feeds)):
             raw = key_row.raw(index)
@@ -295,6 +295,8 @@ class RowWriter:
             return key_of(key_row.row)
         if _lacks(raw):
             return _from_row(feed, row)
+        if key_row.bare and not _lacks(row_raw) and key_row.says(index, row_raw):
+            return _from_row(feed, row)
         found = key_of(key_row.row)
         if not _lacks(row_raw) and feed.key(row) != found:
             raise MalformedError(Reason.KEY_MISMATCH, "key and row name different rows")
@@ -315,6 +317,10 @@ class RowWriter:
                     Reason.KEY_MISMATCH,
                     "the key of a delete is made up: REPLICA IDENTITY must cover the primary key",
                 )
+            if key_row.bare and before is not None:
+                row = plan.row_of(before)
+                if not _lacks(feed.raw_key(row)) and key_row.says(index, feed.raw_key(row)):
+                    return _from_row(feed, row)
             return key_row.bytes_of(index)
         if before is None:
             raise MalformedError(Reason.NO_KEY, "a delete without key and old row")

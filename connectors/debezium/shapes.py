@@ -74,6 +74,9 @@ def event_of(  # noqa: PLR0911  # one return for each shape
         return _outbox(document, headers)
     if not isinstance(document, dict):
         raise UnknownShapeError("the value is no JSON object")
+    document = _unwrapped(document)
+    if not isinstance(document, dict):
+        raise UnknownShapeError("the payload is no JSON object")
     if _op(document.get("op")) and _ENVELOPE_FIELDS & document.keys():
         return _envelope(document)
     if document.get("op") == "m":
@@ -104,6 +107,8 @@ def _envelope(document: dict[str, Any]) -> Event | Ignored:
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, str):  # MongoDB's document
+        value = parse_json(value)
     if value is None or isinstance(value, dict):
         return value
     raise UnknownShapeError("before or after is no object")
@@ -156,14 +161,23 @@ def _cloud_event(document: dict[str, Any]) -> Event | Ignored:
 # -- outbox
 
 
-def _outbox(text: str | bytes, headers: Headers) -> Event:
-    """An event of the outbox router: its payload, a JSON text within JSON, is the row."""
+def _outbox(text: str | bytes, headers: Headers) -> Event | Ignored:
+    """An event of the outbox router: its payload, a JSON text within JSON, is the row. Any other
+    shape may be written as a text, too (StringConverter behind a JSON one).
+    """
     row = parse_json(text)
     if isinstance(row, str):
         row = parse_json(row)
     if not isinstance(row, dict):
         raise UnknownShapeError("the value's text holds no JSON object")
-    return _flattened(row, headers)
+    return event_of(_unwrapped(row), headers)
+
+
+def _unwrapped(document: dict[str, Any]) -> Any:
+    """What stands beside a schema, or alone, as `payload`."""
+    if "payload" in document and document.keys() <= {"schema", "payload"}:
+        return document["payload"]
+    return document
 
 
 # -- flattened
