@@ -19,6 +19,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.sweep.prepare import prepare
+from figwatch.connectors.sweep.runner import Options, Sweep
+from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.connectors import SOURCE_CONNECTOR, TARGET_CONNECTOR
 from figwatch.demo.envelope import Delete, Upsert, decode
 from figwatch.demo.faults import FaultError
@@ -196,6 +200,56 @@ def test_a_fault_is_exactly_the_difference_it_says_and_its_repair_is_whole(migra
     )
     migration.faults.repair(planted)
     assert settled(migration)
+
+
+def sweep(migration):
+    """{(pair, item, kind, columns)} of what a sweep of the databases alone calls different."""
+    config = parse_config(configuration(migration.endpoints)).config
+    settings = config.sweep.model_copy(update={"settle_seconds": 6.0, "unconfirmed_seconds": 25.0})
+    config = config.model_copy(update={"sweep": settings})
+    found = set()
+    for pair in config.pairs:
+        prepared = prepare(config, pair)
+        try:
+            result = Sweep(prepared, config, Options()).run()
+        finally:
+            prepared.close()
+        assert result.source_rows > 100, result.reasons
+        found |= {
+            (pair.name, d.key["item_id"], d.kind.value, frozenset(d.columns))
+            for d in result.differences
+        }
+    return found
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_sweep_under_load_finds_every_planted_fault_and_calls_nothing_else_different(
+    migration, monkeypatch
+):
+    for name, value in environment(migration.endpoints).items():
+        monkeypatch.setenv(name, value)
+    planted = [
+        migration.faults.plant(fault)
+        for fault in (Fault.LOST_UPDATE, Fault.LOST_INSERT, Fault.LOST_DELETE, Fault.WRONG_VALUE)
+    ]
+    load = migration.servers.start_load(
+        LoadSettings(migration.facade_url, migration.monolith_dsn, 200, 2, 100.0, 100_000)
+    )
+    try:
+        found = sweep(migration)
+    finally:
+        done = load.stop()
+    assert done.total > 100, "nothing was written meanwhile"
+    kinds = {Kind.STALE: "value_mismatch"}
+    assert found == {
+        (e.pair, e.item_id, kinds.get(e.kind, e.kind.value), e.columns)
+        for one in planted
+        for e in one.expected
+    }
+    for one in planted:
+        migration.faults.repair(one)
+    assert settled(migration)
+    assert sweep(migration) == set()
 
 
 def committed_and_end(migration):
