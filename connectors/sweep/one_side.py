@@ -54,7 +54,7 @@ class Statements(Protocol):
         """How many of these keys lie in each range, as one row; None where it cannot be asked."""
 
     def leaves(self, bounds: Range, mask: int) -> Any:
-        """For each leaf (rows by their key's hash): its number, rows, and sum of hashes."""
+        """For each leaf (rows by their key's hash): its number, rows, and their hashes in one."""
 
     def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> Any:
         """Key and hash of the rows in these leaves, in the order of the key."""

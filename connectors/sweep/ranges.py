@@ -6,6 +6,7 @@ that together they cover each side's whole table, in whatever order that side so
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from typing import TypeVar
 
 from figwatch.connectors.sweep.one_side import KeyText, Range
 from figwatch.connectors.sweep.reading import Found, Reading, same, text_of
@@ -19,31 +20,49 @@ SWOLLEN = 4
 must not become one range.
 """
 
+T = TypeVar("T")
 Counts = tuple[int, int]
 Read = tuple[KeyText | None, Counts]
 """The end of the range that was read (None: the table's, or that of the stretch asked for), and
 the number of rows of both sides."""
 
 
-class Merge:
-    """The rows of both sides, range by range, compared here."""
+class Ranges:
+    """What both ways have in common: where a range ends, and asking both servers at once."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, reading: Reading, executor: Executor) -> None:
+        self._reading, self._executor = reading, executor
+
+    def _boundary(
+        self, side: Side, after: KeyText | None, until: KeyText | None, rows: int
+    ) -> KeyText | None:
+        statements = self._reading.readers[side].statements
+        ends = self._reading.sessions[side].rows(statements.boundary((after, until), rows))
+        return tuple(ends[0]) if ends else None
+
+    def _both(self, ask: Callable[[Side], T]) -> list[T]:
+        """Ask both servers at the same time."""
+        target = self._executor.submit(ask, Side.TARGET)
+        try:
+            source = ask(Side.SOURCE)
+        finally:
+            target.exception()  # neither connection is left busy
+        return [source, target.result()]
+
+
+class Merge(Ranges):
+    """The rows of both sides, range by range, compared here."""
 
     def range(self, after: KeyText | None, until: KeyText | None, rows: int, found: Found) -> Read:
         """Read about `rows` rows behind `after`, none beyond `until`."""
-        reading, end = self._reading, until
-        source = reading.lines(Side.SOURCE, (after, until), rows)
-        if len(source) >= rows:
-            end = reading.readers[Side.SOURCE].key_text(source[-1])
+        end = self._boundary(Side.SOURCE, after, until, rows)
+        bounds = after, end or until
         limit = SWOLLEN * rows
-        target = reading.lines(Side.TARGET, (after, end), limit)
+        source, target = self._both(lambda side: self._reading.lines(side, bounds, limit))
         if len(target) >= limit:
-            end = reading.readers[Side.TARGET].key_text(target[-1])
-            source = reading.lines(Side.SOURCE, (after, end), None)
-        counts = self.compare(source, target, found)
-        return (None if end == until else end), counts
+            end = self._reading.readers[Side.TARGET].key_text(target[-1])
+            source = self._reading.lines(Side.SOURCE, (after, end), None)
+        return end, self.compare(source, target, found)
 
     def compare(self, source: list[bytes], target: list[bytes], found: Found) -> Counts:
         """Compare row by row. Lines that are equal are rows that are equal; the others go through
@@ -59,14 +78,14 @@ class Merge:
         return counts
 
 
-class Checksums:
+class Checksums(Ranges):
     """Checksums of the leaves of a range (rows by their key's hash); only differing ones are
     read.
     """
 
     def __init__(self, reading: Reading, executor: Executor) -> None:
-        self._reading, self._executor = reading, executor
-        self._merge = Merge(reading)
+        super().__init__(reading, executor)
+        self._merge = Merge(reading, executor)
 
     def range(self, after: KeyText | None, until: KeyText | None, rows: int, found: Found) -> Read:
         """Compare about `rows` rows behind `after`, none beyond `until`."""
@@ -80,25 +99,18 @@ class Checksums:
         leaves = [n for n in sums[0].keys() | sums[1].keys() if sums[0].get(n) != sums[1].get(n)]
         if len(leaves) > (mask + 1) // 2 and len(leaves) > 1:
             # Cheaper than asking for most of it.
-            lines = [self._reading.lines(side, bounds, None) for side in Side]
-            self._merge.compare(lines[0], lines[1], found)
+            source, target = self._both(lambda side: self._reading.lines(side, bounds, None))
+            self._merge.compare(source, target, found)
         elif leaves:
             self._compare_hashes(bounds, mask, leaves, rows, found)
         return end, counts
 
-    def _boundary(
-        self, side: Side, after: KeyText | None, until: KeyText | None, rows: int
-    ) -> KeyText | None:
-        statements = self._reading.readers[side].statements
-        ends = self._reading.sessions[side].rows(statements.boundary((after, until), rows))
-        return tuple(ends[0]) if ends else None
-
-    def _sums(self, bounds: Range, mask: int) -> tuple[list[dict[int, tuple[int, str]]], Counts]:
+    def _sums(self, bounds: Range, mask: int) -> tuple[list[dict[int, tuple[int, int]]], Counts]:
         sums = self._both(lambda side: self._leaves(side, bounds, mask))
         source, target = (sum(int(leaf[0]) for leaf in side.values()) for side in sums)
         return sums, (source, target)
 
-    def _leaves(self, side: Side, bounds: Range, mask: int) -> dict[int, tuple[int, str]]:
+    def _leaves(self, side: Side, bounds: Range, mask: int) -> dict[int, tuple[int, int]]:
         statement = self._reading.readers[side].statements.leaves(bounds, mask)
         found = self._reading.sessions[side].rows(statement)
         return {leaf: (count, total) for leaf, count, total in found}
@@ -135,17 +147,6 @@ class Checksums:
             if len(page) < limit:
                 return
             after = tuple(page[-1][:-1])
-
-    def _both(
-        self, ask: Callable[[Side], dict[int, tuple[int, str]]]
-    ) -> list[dict[int, tuple[int, str]]]:
-        """Ask both servers at the same time."""
-        target = self._executor.submit(ask, Side.TARGET)
-        try:
-            source = ask(Side.SOURCE)
-        finally:
-            target.exception()  # neither connection is left busy
-        return [source, target.result()]
 
 
 def _compare(key: bytes, source: Row | None, target: Row | None, found: Found) -> None:

@@ -47,7 +47,7 @@ class Scan:
         self._ranges = (
             Checksums(self._reading, executor)
             if self._way is Way.CHECKSUM
-            else Merge(self._reading)
+            else Merge(self._reading, executor)
         )
         self._lookup = Lookup(self._reading, prepared.keys)
         self._until = until

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -519,3 +521,100 @@ def test_a_user_who_may_not_see_every_row_gets_an_error_with_the_remedy(lab: Lab
         (error,) = json.loads(ended.stdout)["pairs"]["stock"]["errors"]
         assert error["code"] == "sweep.permission"
         assert "GRANT SELECT" in error["fix"]
+
+
+def test_lost_connections_are_opened_again_and_nothing_is_missed(lab: Lab, server: str):
+    _stock(lab)
+    _plant(lab)
+    killed: list[int] = []
+
+    def cut(_report: object) -> None:
+        if len(killed) < 3:
+            with psycopg.connect(server, autocommit=True) as admin:
+                found_ = admin.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE application_name = 'figwatch-sweep'"
+                ).fetchone()
+            killed.append(found_[0])
+
+    settings = "settle_seconds: 0.3, chunk_rows: 300, way: merge"
+    result = lab.sweep(PAIR, settings, on_progress=cut)
+    assert len(killed) == 3
+    assert min(killed) >= 1, "no connection was cut"
+    assert result.complete, result.reasons
+    assert found(result) == PLANTED
+
+
+def test_a_server_that_stays_away_ends_as_incomplete(lab: Lab, server: str):
+    _stock(lab)
+
+    def cut(_report: object) -> None:
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'figwatch-sweep'"
+            )
+
+    settings = "settle_seconds: 0.3, chunk_rows: 100, retries_max: 0"
+    result = lab.sweep(PAIR, settings, on_progress=cut)
+    assert (False, 0) == (result.complete, result.differences_total)
+    assert any("could not be read" in reason for reason in result.reasons)
+
+
+def test_rows_are_read_from_the_replica_where_one_is_named(lab: Lab, server: str, monkeypatch):
+    _stock(lab, 50)
+    replica = bare_postgres.database(server, f"replica{time.monotonic_ns()}")
+    monkeypatch.setenv("SWEEP_REPLICA", replica)
+    with psycopg.connect(replica, autocommit=True) as connection:
+        connection.execute(LEVELS)
+    settings = f'{QUICK}, replicas: {{new: "env:SWEEP_REPLICA"}}'
+    assert 50 == lab.sweep(PAIR, settings).differences_total, "the replica is empty"
+    assert 0 == lab.sweep(PAIR).differences_total
+
+
+def test_a_rate_that_is_allowed_is_not_exceeded(lab: Lab):
+    _stock(lab)
+    began = time.monotonic()
+    settings = "settle_seconds: 0, chunk_rows: 500, rows_per_second_max: 1500"
+    assert lab.sweep(PAIR, settings).complete
+    assert time.monotonic() - began > 3000 / 1500 - 0.5
+
+
+def test_very_many_differences_do_not_fill_memory(lab: Lab):
+    """Three shapes: rows that differ, and extra rows beyond the source's last one, which would
+    all belong to its last range.
+    """
+    rows = 50_000
+    lab.both(
+        "CREATE TABLE t (id bigint PRIMARY KEY, v text)",
+        "CREATE TABLE t (id bigint PRIMARY KEY, v text)",
+    )
+    lab.source.execute(f"INSERT INTO t SELECT i, 'x' FROM generate_series(1, {rows // 2}) i")
+    lab.target.execute(f"INSERT INTO t SELECT i, 'y' FROM generate_series(1, {rows}) i")
+    pair = "{name: t, source: t, target: t, key: {id: id}, columns: {v: v}}"
+    few = measured(lab, pair, "LIMIT", limit=100)
+    many = measured(lab, pair, "ALL")
+    assert rows == many[0]
+    assert many[1] - few[1] < 30_000, "kilobytes that 50,000 differences took"
+
+
+def measured(lab: Lab, pair: str, name: str, limit: int | None = None) -> tuple[int, int]:
+    """Differences found by a sweep in a process of its own, and its peak memory in kB."""
+    path = lab.folder / f"{name}.yaml"
+    settings = "settle_seconds: 0, chunk_rows: 2000, differences_listed_max: 10, suspects_max: 2000"
+    path.write_text(lab.text(pair, settings))
+    program = (
+        "import resource, sys\n"
+        "from figwatch.cli.main import main\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+    )
+    stop = [] if limit is None else ["--limit-differences", str(limit)]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "sweep", "--databases-only", "--json", *stop,
+         "--config", str(path)],
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    document = json.loads(ended.stdout)["pairs"]["t"]
+    return document["differences_total"], int(ended.stderr.strip().splitlines()[-1])
