@@ -194,6 +194,12 @@ class TrafficGateConfig(Section):
     shadow_age_max_hours: float = Field(default=24.0, gt=0)
     """How old the last run of `figwatch shadow` may be."""
 
+    saga_success_min: float = Field(default=0.9999, gt=0, lt=1)
+    """Share of the sagas that must be a success (stage `writes`)."""
+
+    fallback_age_max_seconds: float = Field(default=60.0, gt=0)
+    """How long ago the monolith may be known to be complete: the way back."""
+
 
 class WritesGateConfig(TrafficGateConfig):
     """Exit criteria of stage `writes`, besides those of `reads`."""

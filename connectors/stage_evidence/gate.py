@@ -33,6 +33,7 @@ from figwatch.validators.stages.decommission import DecommissionCriteria, decomm
 from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.prepare import PrepareCriteria, prepare_gate
 from figwatch.validators.stages.reads import TrafficCriteria, TrafficFacts, reads_gate, writes_gate
+from figwatch.validators.stages.writes import WritesCriteria, WritesFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,14 +173,27 @@ def _traffic(
         round(settings.age_max_seconds * 1e6),
         round(settings.shadow_age_max_hours * 3.6e9),
     )
-    sync = _sync(config, view)
+    seen = view or sync_view(config)
+    sync, writes = _sync(config, seen), _writes(config, settings, seen)
     if stage == "reads":
-        result = reads_gate(facts, sync, criteria, now_us)
+        result = reads_gate(facts, sync, criteria, now_us, writes)
     else:
-        result = writes_gate(facts, sync, criteria, now_us, config.gates.writes.without)
+        without = config.gates.writes.without
+        result = writes_gate(facts, sync, criteria, now_us, without, writes)
     if settings.since is None:
         result = replace(result, not_checked=(*result.not_checked, ROLLING))
     return result
+
+
+def _writes(config: Config, settings: TrafficGateConfig, view: Overview) -> WritesFacts:
+    """What the streams say of sagas and of the way back."""
+    return WritesFacts(
+        view,
+        tuple(saga.name for saga in config.sagas),
+        tuple(pair.name for pair in config.pairs if pair.name != CANARY_PAIR),
+        frozenset(pair.name for pair in config.pairs if pair.two_way),
+        WritesCriteria(settings.saga_success_min, _us(settings.fallback_age_max_seconds)),
+    )
 
 
 def window_of(settings: TrafficGateConfig, now_us: int, first_look_us: int) -> traffic.Window:

@@ -6,6 +6,7 @@ Pure. Time is the watermark of a saga's topics; figwatch's clock is only noted. 
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -74,6 +75,9 @@ class Saga:
         """Instances that are wrong or were noticed, newest last, bounded."""
         self.dirty: set[bytes] = set()
         self.watermark_us = 0
+        # Taking the first key of a dict over and over scans all that was deleted before it.
+        self._order: deque[bytes] = deque()
+        """Closed instances as they were settled."""
         self._timers: dict[int, list[bytes]] = {}
         self._seconds: list[int] = []
         self._more = False
@@ -182,6 +186,11 @@ class Saga:
         self._sample(instance)
         self.ending.discard(key)
         self.open.pop(key, None)
+        self._close(key, instance)
+
+    def _close(self, key: bytes, instance: Instance) -> None:
+        if key not in self.closed:
+            self._order.append(key)
         self.closed[key] = pack(instance)
 
     def _keep_open(self, key: bytes, instance: Instance) -> None:
@@ -197,17 +206,28 @@ class Saga:
         else:
             self.ending.discard(key)
         if new and len(self.open) > self.definition.open_max:
-            self._evict(next(iter(self.open)))
+            self._evict()
 
-    def _evict(self, key: bytes) -> None:
-        """More are open than may be: the oldest is given up, as unknown, and said."""
+    def _evict(self) -> None:
+        """More are open than may be: one of the oldest is given up, as unknown, and said."""
+        key = self._oldest()
         instance = unpack(self.open.pop(key))
         self.ending.discard(key)
         _count(self.books.problems, "evicted")
         self._count_outcome(instance, Outcome.UNKNOWN)
         instance.settled_us = self.watermark_us
-        self.closed[key] = pack(instance)
+        self._close(key, instance)
         self.dirty.add(key)
+
+    def _oldest(self) -> bytes:
+        """An open instance whose deadline is the next: keys that are open no more are dropped."""
+        while True:
+            keys = self._timers[self._seconds[0]]
+            while keys:
+                if keys[-1] in self.open:
+                    return keys[-1]
+                keys.pop()
+            del self._timers[heapq.heappop(self._seconds)]
 
     def _count_outcome(self, instance: Instance, outcome: Outcome) -> None:
         books = self.books
@@ -235,12 +255,15 @@ class Saga:
     def _forget(self) -> None:
         """Let go of closed instances: too many, or too old for anything to come late or twice."""
         too_old_us = self.watermark_us - self.definition.remember_us
-        while self.closed:
-            key = next(iter(self.closed))
+        while self._order:
+            key = self._order[0]
+            if key not in self.closed:  # it was opened again
+                self._order.popleft()
+                continue
             instance = unpack(self.closed[key])
             if len(self.closed) <= self.definition.closed_max and instance.settled_us >= too_old_us:
                 return
-            del self.closed[key]
+            del self.closed[self._order.popleft()]
             self.noted.pop(key, None)
             self.dirty.add(key)
             self.books.forgotten_us = max(self.books.forgotten_us, instance.last_us)
@@ -278,7 +301,7 @@ class Saga:
     def restored(self, newest: int) -> None:
         """Everything is back: put the closed ones into the order in which they were settled."""
         order = sorted(self.closed, key=lambda key: unpack(self.closed[key]).sequence)
-        self.closed = {key: self.closed[key] for key in order}
+        self._order = deque(order)
         self.books.sequence = max(self.books.sequence, newest)
 
     # -- what leaves -----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Stages `reads` and `writes`: does the service answer as fast and as well as the monolith did?
 
-Both demand that the service is still in sync. What sagas and two-way replication add to `writes`
-is inconclusive until figwatch measures it.
+Both demand that the service is still in sync and that the way back is open. What sagas and two-way
+replication add to `writes` is in `figwatch.validators.stages.writes`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.forecast import duration
 from figwatch.validators.stages.rules import not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
+from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rules
 
 BEYOND_TRAFFIC = {
     "sagas": "success of the sagas",
@@ -55,13 +56,18 @@ class TrafficFacts:
 
 
 def reads_gate(
-    facts: TrafficFacts, sync: GateResult, criteria: TrafficCriteria, now_us: int
+    facts: TrafficFacts,
+    sync: GateResult,
+    criteria: TrafficCriteria,
+    now_us: int,
+    writes: WritesFacts | None = None,
 ) -> GateResult:
     """Fast, without errors, no worse than the monolith, with the same answers, still in sync."""
     results = [
         *_traffic("reads", facts, criteria, now_us),
         _same_answers(facts.shadow, criteria, now_us),
         still_in_sync(sync),
+        *(way_back(writes) if writes is not None else []),
     ]
     return verdict("reads", results, now_us, sync.not_checked)
 
@@ -72,19 +78,21 @@ def writes_gate(
     criteria: TrafficCriteria,
     now_us: int,
     without: Sequence[str] = (),
+    writes: WritesFacts | None = None,
 ) -> GateResult:
     """Fast, without errors, no worse than the monolith, and consistent across the system.
     `without` names those of `BEYOND_TRAFFIC` that this migration has no use for.
     """
+    writes = writes or WritesFacts()
     later = "this version does not measure it; gates.writes.without, where there is none"
+    beyond = [
+        *writes_rules(writes, criteria.goal(writes.criteria.saga_success_min), now_us),
+        Criterion("no_loops", "", Answer.INCONCLUSIVE, "loops: not measured", later),
+    ]
     results = [
         *_traffic("writes", facts, criteria, now_us),
         still_in_sync(sync),
-        *(
-            Criterion(name, "", Answer.INCONCLUSIVE, f"{what}: not measured", later)
-            for name, what in BEYOND_TRAFFIC.items()
-            if name not in without
-        ),
+        *(each for each in beyond if each.name.removesuffix("_now") not in without),
     ]
     left_out = tuple(f"{name}: there is none (gates.writes.without)" for name in without)
     return verdict("writes", results, now_us, (*sync.not_checked, *left_out))

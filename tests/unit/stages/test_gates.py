@@ -157,7 +157,7 @@ def test_reads_refuse(planted, expected):
     assert expected == spoilt(reads(**planted))
 
 
-def test_writes_stay_open_while_sagas_are_not_measured():
+def test_writes_stay_open_while_no_saga_and_no_pair_back_is_known():
     result = writes_gate(TRAFFIC, synced(), TrafficCriteria(), NOW_US)
     assert {"sagas": OPEN, "reverse_replication": OPEN, "no_loops": OPEN} == spoilt(result)
 
