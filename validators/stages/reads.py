@@ -14,13 +14,6 @@ from figwatch.validators.stages.rules import not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rules
 
-BEYOND_TRAFFIC = {
-    "sagas": "success of the sagas",
-    "reverse_replication": "replication back to the monolith",
-    "no_loops": "loops between the two directions",
-}
-"""What stage `writes` asks besides requests, by criterion."""
-
 
 @dataclass(frozen=True, slots=True)
 class TrafficCriteria:
@@ -81,7 +74,7 @@ def writes_gate(
     writes: WritesFacts | None = None,
 ) -> GateResult:
     """Fast, without errors, no worse than the monolith, and consistent across the system.
-    `without` names those of `BEYOND_TRAFFIC` that this migration has no use for.
+    `without` names those beyond the traffic that this migration has no use for.
     """
     writes = writes or WritesFacts()
     later = "this version does not measure it; gates.writes.without, where there is none"
