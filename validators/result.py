@@ -6,6 +6,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
+
 from figwatch.validators.finding import Finding
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import PairSummary, Summary
@@ -137,4 +139,5 @@ def pair_json(pair: PairSummary, sides: Mapping[str, str]) -> dict[str, Any]:
         "findings_unlisted": pair.unlisted,
         "findings_unlisted_total": pair.unlisted_total,
         "verified_through_us": max(pair.verified_through_us, 0),
+        "sweep": None if pair.sweep is None else msgspec.structs.asdict(pair.sweep),
     }
