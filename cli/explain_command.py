@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from figwatch.cli.console import print_json, print_table, print_text
+from figwatch.cli.console import note, print_json, print_table, print_text
 from figwatch.cli.findings_command import unknown_pair
 from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 from figwatch.cli.result_tables import instant, key_text
-from figwatch.validators.errors import ConfigurationError, ExitCode
+from figwatch.validators.errors import ConfigurationError, ExitCode, FigwatchError
 
 if TYPE_CHECKING:
     from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.debezium.avro import AvroReader
     from figwatch.connectors.debezium.decoder import Decoder
     from figwatch.connectors.key_history import History, Version
     from figwatch.connectors.replay import Replayed
@@ -24,15 +25,21 @@ FINGERPRINT_CHARS = 12
 def explain(
     pair: Annotated[str, typer.Argument(help="Name of the pair.", metavar="PAIR")],
     key: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="The key: 7, or item_id=7,site=north, or a JSON object; by the source's names.",
-            metavar="KEY",
+            metavar="[KEY]",
         ),
-    ],
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     values: Annotated[
         bool, typer.Option("--values", help="Show row values, too. They may be personal data.")
+    ] = False,
+    mapping: Annotated[
+        bool,
+        typer.Option(
+            "--mapping", help="Show what each column becomes on both sides, by a newest row."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +48,7 @@ def explain(
     The versions are read back from the raw topics, newest first, within
     limits.explain_records_max. Exits 3 when the key is not found there.
 
-    Example: figwatch explain stock 7
+    Examples: figwatch explain stock 7; figwatch explain stock --mapping --values
     """
     from figwatch.connectors.debezium.decoder import Decoder
     from figwatch.connectors.key_history import read_history
@@ -50,6 +57,11 @@ def explain(
     found = settings.pair(pair)
     if found is None:
         raise unknown_pair(pair, [known.name for known in settings.pairs])
+    if mapping:
+        _explain_mapping(settings, found, values=values, as_json=as_json)
+        return
+    if key is None:
+        raise _bad_key(list(found.key), "it is missing")
     names = parse_key(key, found)
     history = read_history(settings, found, _canonical(Decoder(settings), found, names))
     document = _document(settings, found, history, values=values)
@@ -58,6 +70,27 @@ def explain(
     else:
         _print(document, values=values)
     raise typer.Exit(ExitCode.OK if history.versions else ExitCode.INCONCLUSIVE)
+
+
+def _explain_mapping(
+    settings: "Config", pair: "PairConfig", *, values: bool, as_json: bool
+) -> None:
+    from figwatch.cli.mapping_table import mapping_document, print_mapping
+    from figwatch.connectors.debezium.decoder import Decoder
+    from figwatch.connectors.mapping_example import example_records
+
+    decoder = Decoder(settings)
+    try:
+        records = example_records(settings, pair, decoder)
+    except FigwatchError as error:
+        records = {}
+        note(f"no example row: {error.problems[0].cause}")
+    views = decoder.explain_records(pair.name, records)
+    document = mapping_document(settings, pair.name, views, values=values)
+    if as_json:
+        print_json(document)
+    else:
+        print_mapping(document)
 
 
 def parse_key(text: str, pair: "PairConfig") -> dict[str, Any]:
@@ -117,10 +150,15 @@ def _document(
     *,
     values: bool,
 ) -> dict[str, Any]:
+    from figwatch.connectors.debezium.avro import AvroReader
+    from figwatch.connectors.registry import Registry
     from figwatch.validators.explain import explain_key
 
     why = explain_key(history.replayed.judge, pair.name, history.key, tuple(pair.columns))
     sides = {0: config.source_side, 1: config.target_side}
+    readers = {
+        name: AvroReader(Registry.of(side), side.format) for name, side in config.sides.items()
+    }
     ordered = sorted(history.versions, key=lambda version: version.raw.append_us)
     return {
         "schema_version": EXPLAIN_VERSION,
@@ -136,7 +174,8 @@ def _document(
         "since_us": why.since_us,
         "columns": list(why.columns),
         "versions": [
-            _version(version, sides, history.replayed, values=values) for version in ordered
+            _version(version, sides, history.replayed, readers if values else None)
+            for version in ordered
         ],
         "left_out": history.left_out,
         "scanned": history.scanned,
@@ -145,7 +184,10 @@ def _document(
 
 
 def _version(
-    version: "Version", sides: dict[int, str], replayed: "Replayed", *, values: bool
+    version: "Version",
+    sides: dict[int, str],
+    replayed: "Replayed",
+    readers: "dict[str, AvroReader] | None",
 ) -> dict[str, Any]:
     from figwatch.connectors.raw_values import raw_row
     from figwatch.validators.change import Change
@@ -168,8 +210,8 @@ def _version(
         line["reason"] = change.reason
     if isinstance(change, Change) and change.moved is not None:
         line["moved"] = dict(replayed.key_names(change.pair, change.moved))
-    if values:
-        line["values"] = raw_row(raw)
+    if readers is not None:
+        line["values"] = raw_row(raw, readers[sides[int(change.side)]])
     return line
 
 

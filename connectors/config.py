@@ -86,6 +86,10 @@ class SideConfig(Section):
     format: Literal["auto", "json", "avro"] = "auto"
     """Encoding of the records; `auto` recognises it record by record."""
 
+    unavailable_value_placeholder: str = Field(default="__debezium_unavailable_value", min_length=1)
+    """What this side's connector writes for an unchanged long value it was not sent, where its
+    `unavailable.value.placeholder` is set."""
+
     schema_registry: str | None = None
     """URL of the schema registry, where records are Avro."""
 

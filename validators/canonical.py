@@ -57,18 +57,23 @@ class UnknownValueError(ValueError):
 class Placeholder:
     """The forms in which Debezium says that it does not know an unchanged value."""
 
-    def __init__(self, text: str = PLACEHOLDER) -> None:
-        data = text.encode()
-        self._bytes = data
+    def __init__(self, *texts: str) -> None:
+        datas = [text.encode() for text in texts or (PLACEHOLDER,)]
+        self._datas = datas
         self._texts = {
-            text,
-            base64.b64encode(data).decode(),
-            base64.urlsafe_b64encode(data).decode(),
+            spelled
+            for data in datas
+            for spelled in (
+                data.decode(),
+                base64.b64encode(data).decode(),
+                base64.urlsafe_b64encode(data).decode(),
+            )
         }
         self._lengths = {len(t) for t in self._texts}
         self._text_min = min(self._lengths)
-        self._items: tuple[Any, ...] = (*self._texts, data, str(uuid.UUID(bytes=_name_uuid(data))))
-        self._codes = list(data)
+        uuids = (str(uuid.UUID(bytes=_name_uuid(data))) for data in datas)
+        self._items: tuple[Any, ...] = (*self._texts, *datas, *uuids)
+        self._codes = [list(data) for data in datas]
 
     @property
     def text_min(self) -> int:
@@ -81,9 +86,9 @@ class Placeholder:
         if kind is str:
             return len(value) in self._lengths and value in self._texts
         if kind is bytes:
-            return bool(value == self._bytes)
+            return value in self._datas
         if kind is list:
-            return value == self._codes or (len(value) == 1 and value[0] in self._items)
+            return value in self._codes or (len(value) == 1 and value[0] in self._items)
         if kind is dict and len(value) == 1:
             name, item = next(iter(value.items()))
             return name in self._texts and item.__class__ is str and item in self._texts

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
@@ -56,7 +57,7 @@ class Decoder:
         config: Config,
         registries: Mapping[str, SchemaSource] | None = None,
         types: Types | None = None,
-        placeholder: str = canonical.PLACEHOLDER,
+        placeholder: str | None = None,
         *,
         quick: bool = True,
     ) -> None:
@@ -66,7 +67,8 @@ class Decoder:
         """How often an agreement became coarser after the start; fingerprints made before may
         not compare with those made after."""
         self._config = config
-        self._placeholder = Placeholder(placeholder)
+        texts = {side.unavailable_value_placeholder for side in config.sides.values()}
+        self._placeholder = Placeholder(*({placeholder} if placeholder else sorted(texts)))
         self._quick = quick
         self._avro = {
             name: AvroReader((registries or {}).get(name) or Registry.of(side), side.format)
@@ -144,6 +146,33 @@ class Decoder:
                 is_key=agreement in found.key,
                 wires={},
                 rows=rows or {},
+                placeholder=self._placeholder,
+            )
+            for agreement in (*found.key, *found.columns)
+        )
+
+    def explain_records(
+        self, pair: str, records: Mapping[Side, RawRecord]
+    ) -> tuple[ColumnView, ...]:
+        """The same with example rows out of records, read by the schemas that came with them.
+
+        Raises:
+            KeyError: no such pair.
+            RegistryUnavailable: a schema cannot be had now.
+        """
+        found = self._pairs[pair]
+        rows, wires = {}, {}
+        for side, record in records.items():
+            route = self._routes.get(record.topic)
+            example = route.example(record.headers, record.value) if route is not None else None
+            if example is not None:
+                rows[side], wires[side] = example
+        return tuple(
+            column_view(
+                agreement,
+                is_key=agreement in found.key,
+                wires=wires,
+                rows=rows,
                 placeholder=self._placeholder,
             )
             for agreement in (*found.key, *found.columns)

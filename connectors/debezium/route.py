@@ -8,7 +8,7 @@ shapes take the slower way over `connectors.debezium.shapes`. What a row event b
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -200,6 +200,21 @@ class Route:
                 self._nulls.note(event.source.snapshot)
                 plan = self._plan(document, event)
                 self._remember(document, event, plan, value)
+
+    def example(
+        self, headers: Headers, value: bytes | None
+    ) -> tuple[Mapping[str, Any], Mapping[str, Wire]] | None:
+        """The raw row of a record and what its schema says of each column; None without a row.
+
+        Raises:
+            RegistryUnavailable: its schema cannot be had now.
+        """
+        with contextlib.suppress(ValueError):
+            document = document_of(value or b"null", headers, Role.VALUE, self._avro)
+            event = event_of(document.value, headers)
+            if isinstance(event, Event) and event.after is not None:
+                return event.after, self._plan(document, event).wires
+        return None
 
     def _learn(self, wires: dict[str, Wire]) -> None:
         changed = [feed.learn(wires, self._placeholder) for feed in self.feeds]

@@ -295,6 +295,18 @@ def test_explain_shows_both_sides_and_the_rule_without_values_unless_asked(pair)
     assert "changed in secret" in {v["values"]["note"] for v in shown["versions"]}
 
 
+def test_explain_mapping_shows_every_column_with_an_example_row_when_asked(pair):
+    code, told = pair.ask("explain", "rows", "--mapping", "--values")
+    columns = {column["name"]: column for column in told["columns"]}
+    assert (ExitCode.OK, True) == (code, columns["id"]["is_key"])
+    assert {True} == {column["equal"] for column in columns.values()}
+    assert columns["price"]["source"]["example"] is not None
+    _, without = pair.ask("explain", "rows", "--mapping")
+    assert "example" not in without["columns"][0]["source"]
+    code, out, _ = pair.figwatch("explain", "rows", "--mapping", "--config", str(pair.config))
+    assert (ExitCode.OK, True) == (code, "compared as" in out)
+
+
 def test_a_key_that_was_never_seen_is_inconclusive(pair):
     code, told = pair.ask("explain", "rows", "id=999")
     assert (ExitCode.INCONCLUSIVE, None, []) == (code, told["verdict"], told["versions"])

@@ -3,6 +3,7 @@
 import pydantic
 import pytest
 
+from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Malformed, Op, Side
@@ -11,6 +12,8 @@ from figwatch.validators.mapping_agreement import NoticeCode
 from tests.unit.debezium.forms import decimal
 from tests.unit.debezium.support import (
     INV,
+    MONO,
+    TS,
     Stream,
     config,
     decoder,
@@ -222,3 +225,30 @@ def test_a_mapping_explains_itself_with_an_example_of_both_sides():
     )  # fmt: skip
     (_, missing) = made.explain("items", {Side.SOURCE: {"id": 1}})
     assert "price" in missing.source.problem
+
+
+def test_a_mapping_explains_itself_with_records_read_by_their_schemas():
+    made = decoder({"price": {"to": "cents", "type": "decimal(2)", "factor": 100}})
+    fields = [field("id", "int32", optional=False), field("price", decimal(2))]
+    record = with_schema(envelope("c", {"id": 1, "price": "AJY="}), fields)
+    target = dump(envelope("c", {"id": 1, "cents": "150.00"}))
+    records = {
+        side: RawRecord(topic, 0, 0, TS, (), dump({"id": 1}), value)
+        for side, topic, value in ((Side.SOURCE, MONO, record), (Side.TARGET, INV, target))
+    }
+    key, price = made.explain_records("items", records)
+    assert (True, True) == (key.equal, price.equal)
+    assert ("base64", 150, 150) == (
+        price.source.encoding, price.source.example, price.target.example,
+    )  # fmt: skip
+    nothing = {Side.SOURCE: RawRecord(MONO, 0, 0, TS, (), None, b"{")}
+    assert all(view.equal is None for view in made.explain_records("items", nothing))
+
+
+@pytest.mark.parametrize("side", ["monolith", "service"])
+def test_each_side_may_have_its_own_placeholder_for_unchanged_values(side):
+    made = decoder(sides={side: {"unavailable_value_placeholder": "(unchanged by us)"}})
+    for text in ("(unchanged by us)", "__debezium_unavailable_value"):
+        assert (0,) == Stream(made).one("u", {"id": 1, "v": text}).unknown
+        assert (0,) == Stream(made).one("u", {"id": 1, "v": list(text.encode())}).unknown
+    assert () == Stream(made).one("u", {"id": 1, "v": "(unchanged by them)"}).unknown
