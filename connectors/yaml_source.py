@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from figwatch.validators.errors import ConfigurationError
@@ -40,6 +40,13 @@ class YamlSource:
         return f"{dotted(path)}, {spot}" if path else spot
 
 
+class _Constructor(RoundTripConstructor):
+    """Leaves times as the text that stands there: `since: 2026-03-01T08:00:00Z`."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
 def dotted(path: Path) -> str:
     """`("pairs", 0, "key")` as `pairs[0].key`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
@@ -53,6 +60,7 @@ def parse_yaml(text: str, file: str) -> YamlSource:
         ConfigurationError: no YAML, a key twice, nested too deep or too much of it.
     """
     yaml = YAML(typ="rt")
+    yaml.Constructor = _Constructor
     try:
         tree = yaml.load(text)
     except DuplicateKeyError as error:

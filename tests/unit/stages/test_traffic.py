@@ -125,6 +125,16 @@ def test_what_prometheus_cannot_answer_is_no_evidence(server, planted, said):
         assert fact.origin.remedy
 
 
+def test_a_prometheus_that_is_away_is_no_evidence_and_says_what_to_do():
+    for fact in (
+        in_time(Prometheus("http://127.0.0.1:9", 2.0), "opentelemetry", WINDOW, 0.05),
+        without_error(Prometheus("http://127.0.0.1:9", 2.0), "opentelemetry", WINDOW),
+    ):
+        assert "Prometheus at http://127.0.0.1:9" in fact.origin.problem
+        assert "start Prometheus" in fact.origin.remedy
+        assert (0, 0) == (fact.passed, fact.total)
+
+
 def test_a_histogram_without_the_boundary_cannot_answer(server):
     timely, _ = server(bucket=EMPTY)
     assert "no boundary at 0.05 (but 0.1" in timely.origin.problem
