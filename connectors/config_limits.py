@@ -81,9 +81,9 @@ class SyncGateConfig(Section):
     """Share of keys that may be overdue at the moment of asking; more is inconclusive, because it
     may pass."""
 
-    sweep_required: bool = False
+    sweep_required: bool | None = None
     """Whether a clean sweep of every pair's tables is demanded (`figwatch sweep`, or the sweeps of
-    `figwatch run`: `sweep.every_minutes`)."""
+    `figwatch run`: `sweep.every_minutes`). When left out: where both sides have a `database`."""
 
     sweep_age_max_hours: float = Field(default=24.0, gt=0)
     """How old the last clean sweep may be, where one is demanded."""

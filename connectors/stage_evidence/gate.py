@@ -104,10 +104,17 @@ def sync_criteria(config: Config) -> SyncCriteria:
         window_us=None if sync.window_minutes is None else _us(sync.window_minutes * 60),
         verified_age_max_us=_us(sync.verified_age_max_seconds),
         overdue_share_max=sync.overdue_share_max,
-        sweep_required=sync.sweep_required,
+        sweep_required=_sweep_required(config),
         sweep_age_max_us=round(sync.sweep_age_max_hours * 3.6e9),
         canary=limits if canary.enabled else None,
     )
+
+
+def _sweep_required(config: Config) -> bool:
+    """Streams have blind spots: where a sweep is possible, the gate wants one."""
+    chosen = config.gates.sync.sweep_required
+    possible = all(side.database is not None for side in config.sides.values())
+    return possible if chosen is None else chosen
 
 
 def _us(seconds: float) -> int:
