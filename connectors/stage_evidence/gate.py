@@ -249,8 +249,13 @@ def _baseline(
         recorded = Trouble(BASELINE_LATENCY, f"`figwatch baseline --stage {stage}`")
     if isinstance(recorded, Trouble):
         origin = recorded.origin("baseline")
-        return Share("in_time", origin), Share("without_error", origin)
-    return recorded.in_time, recorded.without_error
+        return Share("in_time, before", origin), Share("without_error, before", origin)
+    return _before(recorded.in_time), _before(recorded.without_error)
+
+
+def _before(share: Share | None) -> Share | None:
+    """Reports and charts show both: which is which stands in the name."""
+    return replace(share, name=f"{share.name}, before") if share else None
 
 
 def _shadow(config: Config, settings: TrafficGateConfig) -> Share | None:
