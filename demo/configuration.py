@@ -93,6 +93,7 @@ gates:
   sync:
     # The demo stops the replicator and the connector on purpose, and those changes count.
     convergence_share: {convergence_share}
+    sweep_required: {sweep_required}     # `demo --all-stages` sweeps; real ones should
 """
 
 
@@ -102,6 +103,7 @@ def configuration(
     convergence_share: float = 0.99,
     console_port: int = 0,
     turned: bool = False,
+    sweep_required: bool = False,
 ) -> str:
     """The text of the file; the databases are named through environment variables. `turned`: the
     service owns the stock, and `reverse` keeps the monolith after it.
@@ -118,7 +120,11 @@ def configuration(
         forth="" if turned else FENCE.format(group=GROUP),
         back=FENCE.format(group=REVERSE_GROUP) if turned else "",
     )
-    rest = REST.format(convergence_share=convergence_share, console_port=console_port)
+    rest = REST.format(
+        convergence_share=convergence_share,
+        console_port=console_port,
+        sweep_required=str(sweep_required).lower(),
+    )
     return sides + (BACK if turned else FORTH) + rest
 
 

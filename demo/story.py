@@ -224,9 +224,6 @@ class Story:
         answers: list[GateAnswer] = []
 
         def passed() -> bool:
-            if not answers or any("sweep" in reason for reason in answers[-1].reasons):
-                swept = self._watcher.sweep()
-                self._narrator.say(f"the tables swept: {swept.name.lower()}")
             answers.append(self._watcher.gate(STAGE))
             return answers[-1].exit is Exit.PASS
 

@@ -75,9 +75,6 @@ class Watcher(Protocol):
     def gate(self, stage: str) -> GateAnswer:
         """The gate's answer for a stage."""
 
-    def sweep(self) -> Exit:
-        """The tables compared, and figwatch told: PASS when every row of both was equal."""
-
 
 @dataclass(frozen=True, slots=True)
 class CommandWatcher:
@@ -98,9 +95,6 @@ class CommandWatcher:
         if code in {Exit.USAGE, Exit.ERROR}:
             raise WatcherError(f"figwatch findings ended with {code}: {text}")
         return parse_findings(document)
-
-    def sweep(self) -> Exit:
-        return self._ask("sweep")[0]
 
     def gate(self, stage: str) -> GateAnswer:
         code, document, _ = self._ask("gate", "check", "--stage", stage)

@@ -43,7 +43,7 @@ GONE_SECONDS_MAX = 40.0
 POLL_SECONDS = 0.2
 SHARE_IN_TIME = 0.5
 """Everything runs on one machine, which is busy: a smaller share than a real migration's."""
-SYNC = {"overdue_share_max": 0.02, "changes_min": 200, "sweep_required": "true"}
+SYNC = {"overdue_share_max": 0.02, "changes_min": 200}
 
 
 @dataclass(slots=True)
@@ -63,7 +63,10 @@ class Scene:
         """Write figwatch.yaml anew with these sections replaced; each is one line of YAML."""
         self.gates |= gates
         text = configuration(
-            self.sandbox.endpoints, convergence_share=SHARE_IN_TIME, turned=self.turned
+            self.sandbox.endpoints,
+            convergence_share=SHARE_IN_TIME,
+            turned=self.turned,
+            sweep_required=True,
         )
         lines = [text.rstrip(), *(f"    {name}: {value}" for name, value in SYNC.items())]
         lines.append(f"  prometheus: {self.prometheus_url}")

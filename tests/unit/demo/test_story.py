@@ -42,7 +42,6 @@ class World:
         self.open = {}
         self.resolved = []
         self.stalled = False
-        self.swept = False
         self.items = iter(range(900_000, 900_100))
 
     # what is done to the migration
@@ -85,15 +84,9 @@ class World:
     def findings(self):
         return (*self.findings_open(), *self.resolved)
 
-    def sweep(self):
-        self.swept = True
-        return Exit.PASS
-
     def gate(self, stage):
         assert stage == "sync"
-        if self.findings_open():
-            return GateAnswer(Exit.FAIL)
-        return GateAnswer(Exit.PASS) if self.swept else GateAnswer(Exit.INCONCLUSIVE, ("sweep",))
+        return GateAnswer(Exit.FAIL if self.findings_open() else Exit.PASS)
 
 
 def tell(make=World):
