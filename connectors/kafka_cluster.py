@@ -216,6 +216,25 @@ class Cluster:
                         found.append(await asyncio.wait_for(reader.getone(), SAMPLE_SECONDS))
         return found
 
+    async def values(self, topic: str, offset: int) -> list[tuple[int, bytes | None]]:
+        """Records of partition 0 of a small topic from an offset on: (offset, value).
+
+        Raises:
+            KafkaError: a broker did not answer.
+        """
+        part = TopicPartition(topic, 0)
+        end = (await self._consumer.end_offsets([part]))[part]
+        found: list[tuple[int, bytes | None]] = []
+        if end <= offset:
+            return found
+        async with AIOKafkaConsumer(**self._settings, enable_auto_commit=False) as reader:
+            reader.assign([part])
+            reader.seek(part, offset)
+            while await reader.position(part) < end:
+                for records in (await reader.getmany(timeout_ms=500)).values():
+                    found += [(record.offset, record.value) for record in records]
+        return found
+
     def _known(self, topics: Iterable[str]) -> list[Any]:
         return [
             TopicPartition(topic, number)

@@ -44,6 +44,18 @@ class WritesDecoder:
         """Take the schemas of a record ahead of decoding."""
         self.rows.learn(topic, headers, key, value)
 
+    def memory(self) -> bytes:
+        """What the records' schemas have taught so far, for `recall`."""
+        return self.rows.memory()
+
+    def recall(self, memory: bytes) -> None:
+        """Take over what an earlier decoder, or another worker's, has learned.
+
+        Raises:
+            msgspec.DecodeError: written by another version.
+        """
+        self.rows.recall(memory)
+
     def decode(
         self,
         topic: str,

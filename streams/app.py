@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from faust.types import TP
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from figwatch.connectors.config import Config
 from figwatch.connectors.kafka_cluster import Cluster
+from figwatch.streams.agreement import SharedAgreement
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
 from figwatch.streams.faust_app import new_app
 from figwatch.streams.gates import Gates
@@ -51,7 +52,8 @@ class Clock:
 
 class Worker:
     """One worker process: everything that runs on its event loop. `explain` is the command that
-    explains a key, for the console; None: no console.
+    explains a key, for the console; None: no console. `samples` are records of both sides from
+    which the decoder learns the schemas.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class Worker:
         decoder: Decoder,
         new_judge: Callable[[int], Judge],
         explain: tuple[str, ...] | None = None,
+        samples: Sequence[Any] = (),
     ) -> None:
         self._config, self._plan, self._cluster = config, plan, cluster
+        self._decoder, self._samples = decoder, samples
         settings, clock = config.worker, Clock()
         self.ready = False
         self.name = f"{socket.gethostname()}-{os.getpid()}"
@@ -71,12 +75,19 @@ class Worker:
         self._changes = self._lanes(plan.changes, settings.internal_partitions)
         self._letters = self._lanes(plan.dead_letters, cluster.partitions[plan.dead_letters])
         self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
+        self._agreement = SharedAgreement(
+            decoder,
+            read=lambda offset: cluster.values(plan.schemas, offset),
+            write=lambda record: self._write(plan.schemas, 0, [record]),
+            distrust=self._distrust,
+        )
         self._decode = DecodeAgent(
             plan,
             decoder,
             changes=self._changes,
             letters=self._letters,
             heartbeats=self._heartbeats,
+            settle=self._agreement.settle,
             crash=app.crash,
         )
         self._sweeper = Sweeper(config, lambda: self.ready and 0 in self._judges.seats)
@@ -125,7 +136,7 @@ class Worker:
             plan,
             cluster,
             decode=self._decode,
-            decoder=decoder,
+            agreement=self._agreement,
             heartbeats=self._heartbeats,
             applied=self._applied,
         )
@@ -185,6 +196,9 @@ class Worker:
 
     async def _write(self, topic: str, partition: int, records: Iterable[KeyValue]) -> object:
         return await send_ordered(self._producer(), topic, partition, records)
+
+    async def _distrust(self) -> None:
+        await self._decode.distrust(await self._cluster.end_offsets(self._plan.data_topics))
 
     async def _write_state(self, partition: int, changed: Mapping[bytes, bytes | None]) -> None:
         await self._table.write(partition, changed)
@@ -255,7 +269,17 @@ class Worker:
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             *await self._overseer.start(),
         ]
+        await self._agreement.load(self._learn)
         await self.app.start()
+        self._side_tasks.append(asyncio.create_task(self._upkeep.agree(), name="agree"))
+
+    def _learn(self) -> None:
+        """Where no type is configured, what both sides' schemas have in common must be known
+        before the first comparison.
+        """
+        for record in self._samples:
+            self._decoder.learn(record.topic, record.headers, record.key, record.value)
+        self._samples = ()
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, leave the group."""

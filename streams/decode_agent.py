@@ -59,6 +59,8 @@ class Decoder(Protocol):
     def learn(
         self, topic: str, headers: Headers, key: bytes | None, value: bytes | None
     ) -> None: ...
+    def memory(self) -> bytes: ...
+    def recall(self, memory: bytes) -> None: ...
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -80,7 +82,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class DecodeAgent:
     """Decodes the raw partitions of this worker.
 
-    `changes` are the lanes of `<app>-changes`, `letters` those of `<app>-dead-letters`.
+    `changes` are the lanes of `<app>-changes`, `letters` those of `<app>-dead-letters`; `settle`
+    (`figwatch.streams.agreement`) is asked before records are handed on.
     """
 
     def __init__(
@@ -91,9 +94,10 @@ class DecodeAgent:
         changes: Lanes,
         letters: Lanes,
         heartbeats: Heartbeats,
+        settle: Callable[[], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
     ) -> None:
-        self._plan, self._decoder = plan, decoder
+        self._plan, self._decoder, self._settle = plan, decoder, settle
         self._changes, self._letters = changes, letters
         self._heartbeats, self._crash = heartbeats, crash
         self._slots = asyncio.Semaphore(BATCHES_ON_THE_WAY_MAX)
@@ -132,6 +136,7 @@ class DecodeAgent:
         batch: RawBatch = event.value
         topic, partition = event.message.topic, event.message.partition
         found = await self._decode(topic, partition, batch)
+        await self._settle()
         marked: list[tuple[Progress, Batch]] = []
         if topic in self._plan.data_topics:
             marked.append(self._advance(topic, partition, batch, found))
@@ -245,12 +250,16 @@ class DecodeAgent:
         if marks:
             self._changes.put_all([(None, encode(mark)) for mark in marks])
 
-    def distrust(self, ends: Mapping[tuple[str, int], int]) -> None:
+    async def distrust(self, ends: Mapping[tuple[str, int], int]) -> None:
         """Make all that was read unknown; `ends` were asked for after the decoder's facts became
-        incomparable with earlier ones.
+        incomparable with earlier ones. Returns when the judges will be told.
         """
-        gaps = [(None, encode(Gap(*where, 0, end))) for where, end in sorted(ends.items())]
-        self._changes.put_all(gaps)
+        told = asyncio.Event()
+        delivery = Delivery(told.set)
+        gaps = [Gap(*where, 0, end, distrust=True) for where, end in sorted(ends.items())]
+        self._changes.put_all([(None, encode(gap)) for gap in gaps], delivery)
+        delivery.settle()
+        await told.wait()
 
 
 def _bounded(raw: bytes | None) -> str | None:

@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from figwatch.streams import outbox
 from figwatch.streams.sender import KeyValue
 from figwatch.streams.stretch import partition_of
 from figwatch.validators.change import Moved, Reading, Record, SweepAnswer, decode_record, encode
+from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
 
@@ -86,9 +89,23 @@ class Seat:
         """Held during each step; whoever else holds it keeps the judge from writing."""
 
     def load(self, restored: dict[bytes, bytes]) -> None:
-        """Restore the judge from the changelog, and what it had not published for sure."""
+        """Restore the judge from the changelog, and what it had not published for sure.
+
+        Raises:
+            ConfigurationError: another version of figwatch wrote it.
+        """
         unsent, self._outbox_chunks = outbox.take(restored)
-        self.judge.load(restored.items(), self._desk.clock_us())
+        try:
+            self.judge.load(restored.items(), self._desk.clock_us())
+        except msgspec.DecodeError as error:
+            raise ConfigurationError(
+                "state.version",
+                f"figwatch's state of partition {self.partition} cannot be read: {error}",
+                "migration",
+                "run the version of figwatch that wrote it, or a newer one; or begin anew: stop "
+                "all workers and delete figwatch's own topics and its consumer group, and the raw "
+                "topics are read from their beginning",
+            ) from error
         self._resend = [f for f in unsent if outbox.holds(f, self.judge.state_of(f.pair, f.key))]
         self.summary = self.judge.summary(self._desk.clock_us(), self._desk.worker)
 

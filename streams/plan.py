@@ -73,6 +73,11 @@ class Plan:
         return f"{self.app}-sweeps"
 
     @property
+    def schemas(self) -> str:
+        """Internal topic of what the workers have learned of the users' schemas."""
+        return f"{self.app}-schemas"
+
+    @property
     def changelog(self) -> str:
         """Internal topic of the judges' state."""
         return f"{self.app}-join-changelog"

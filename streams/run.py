@@ -126,7 +126,7 @@ async def _serve(
 async def _prepare(
     config: Config, parts: Parts, cluster: Cluster, explain: tuple[str, ...] | None
 ) -> Worker:
-    """Check the cluster, make topics, teach the decoder the schemas of both sides."""
+    """Check the cluster, make topics, take samples of both sides."""
     layout = plan(config)
     decoder, new_judge = parts(config)
     try:
@@ -139,9 +139,7 @@ async def _prepare(
             "kafka",
             "see docs/permissions.md for what figwatch must be allowed, and the broker's log",
         ) from error
-    for record in samples:
-        decoder.learn(record.topic, record.headers, record.key, record.value)
-    return Worker(config, layout, cluster, decoder, new_judge, explain)
+    return Worker(config, layout, cluster, decoder, new_judge, explain, samples)
 
 
 async def _until_the_end(worker: Worker, stop: asyncio.Event) -> BaseException | None:

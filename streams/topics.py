@@ -35,6 +35,7 @@ def internal_topics(plan: Plan, config: Config) -> tuple[InternalTopic, ...]:
         InternalTopic(plan.summaries, count, compacted),
         InternalTopic(plan.dead_letters, 1, expires),
         InternalTopic(plan.sweeps, 1, expires),
+        InternalTopic(plan.schemas, 1, compacted),
     )
 
 

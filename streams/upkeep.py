@@ -12,7 +12,8 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from figwatch.connectors.kafka_cluster import Cluster
-from figwatch.streams.decode_agent import DecodeAgent, Decoder
+from figwatch.streams.agreement import SPREAD_SECONDS, SharedAgreement
+from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.topics import made_anew
@@ -35,14 +36,13 @@ class Upkeep:
         cluster: Cluster,
         *,
         decode: DecodeAgent,
-        decoder: Decoder,
+        agreement: SharedAgreement,
         heartbeats: Heartbeats,
         applied: Callable[[], Mapping[tuple[str, int], int]],
     ) -> None:
         self._app, self._plan, self._cluster = app, plan, cluster
-        self._decode, self._decoder, self._heartbeats = decode, decoder, heartbeats
+        self._decode, self._agreement, self._heartbeats = decode, agreement, heartbeats
         self._applied = applied
-        self._decoder_changed = decoder.changed
 
     async def tell(self) -> None:
         marks_at = 0.0
@@ -54,7 +54,17 @@ class Upkeep:
                     self._decode.tell(self._app.consumer.origins)
                     marks_at = time.monotonic() + self._decode.mark_seconds
                 await self._heartbeats.tell()
-                await self._distrust()
+        except Exception as error:  # noqa: BLE001
+            await self._app.crash(error)
+
+    async def agree(self) -> None:
+        """Share what is learned of the users' schemas with the other workers."""
+        try:
+            await self._agreement.begin()
+            while True:
+                await asyncio.sleep(SPREAD_SECONDS / 2)
+                with contextlib.suppress(KafkaError):  # asked again soon
+                    await self._agreement.follow()
         except Exception as error:  # noqa: BLE001
             await self._app.crash(error)
 
@@ -83,11 +93,3 @@ class Upkeep:
         for at in short & suspects:
             raise made_anew(at, applied[at], ends[at])
         return short
-
-    async def _distrust(self) -> None:
-        """A schema that came later made comparisons coarser: what was read before is unknown."""
-        changed = self._decoder.changed
-        if changed != self._decoder_changed:
-            log.warning("a new schema changes how columns are compared; earlier rows are unknown")
-            self._decode.distrust(await self._cluster.end_offsets(self._plan.data_topics))
-            self._decoder_changed = changed

@@ -122,6 +122,9 @@ class Gap(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
     partition: int
     first: int
     end: int
+    distrust: bool = False
+    """They exist, and may have been applied: what was made of them compares with nothing made
+    since, because a schema changed how columns are compared."""
 
 
 class SnapshotSpan(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -299,7 +299,10 @@ class Judge:
     def _gap(self, gap: Gap, now_us: int) -> None:
         del now_us
         _, stream = self._stream(gap.topic, gap.partition)
-        if gap.end > stream.kept.next_offset:
+        if gap.distrust:
+            stream.taint(gap.end, Reason.SCHEMA_CHANGED)
+            self._recheck_topic(gap.topic)
+        elif gap.end > stream.kept.next_offset:
             stream.taint(gap.end, Reason.GAP)
             self._recheck_topic(gap.topic)
 

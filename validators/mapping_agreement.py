@@ -9,6 +9,8 @@ record of each topic, so that this happens before the first comparison).
 import dataclasses
 import enum
 
+import msgspec
+
 from figwatch.validators.canonical_kinds import NATURAL, TIMES, Base, Kind, join
 from figwatch.validators.canonical_wire import DIGITS, Encoding, Wire
 from figwatch.validators.change import Side
@@ -67,6 +69,18 @@ _REMEDY = {
     "time.precision.mode=nanoseconds, and are unknown against it; set it to adaptive",
     NoticeCode.KINDS_DIFFER: "the two types have nothing in common; set the column's type",
 }
+
+
+class Memory(msgspec.Struct, array_like=True, frozen=True):
+    """What an agreement has learned from records, to be kept and shared (`Agreement.recall`)."""
+
+    kinds: dict[int, Kind]
+    """By side."""
+    lossy: tuple[str, ...]
+    iso: dict[int, bool]
+    """By side."""
+    digits: tuple[int, ...]
+    folds: tuple[bytes, ...]
 
 
 class Agreement:
@@ -159,6 +173,34 @@ class Agreement:
             return False
         self.folds.add(encoded)
         return True
+
+    def memory(self) -> Memory:
+        """What was learned so far."""
+        return Memory(
+            {int(side): kind for side, kind in sorted(self._learned.items())},
+            tuple(sorted(self._lossy)),
+            {int(side): iso for side, iso in sorted(self._iso.items())},
+            tuple(sorted(self._digits)),
+            tuple(sorted(self.folds)),
+        )
+
+    def recall(self, memory: Memory) -> bool:
+        """Take over what was learned before, or by another worker; True when the agreed kind or
+        the defaults have changed.
+        """
+        before = (self.kind, frozenset(self.folds))
+        for number, kind in memory.kinds.items():
+            earlier = self._learned.get(Side(number))
+            known = kind if earlier is None else join(earlier, kind)
+            self._learned[Side(number)] = known or kind
+        self._lossy |= {NoticeCode(code) for code in memory.lossy}
+        for number, iso in memory.iso.items():
+            self._iso.setdefault(Side(number), iso)
+        self._digits |= set(memory.digits)
+        for encoded in memory.folds:
+            self.fold(encoded)
+        self.kind = self._agreed()
+        return before != (self.kind, frozenset(self.folds))
 
     def notices(self) -> tuple[Notice, ...]:
         """What is lossy about this column."""

@@ -73,6 +73,8 @@ class Reason(enum.IntEnum):
     NULL_OR_DEFAULT = 10
     """The known columns agree; in another one null and the DEFAULT (or null and NaN) cannot be told
     apart."""
+    SCHEMA_CHANGED = 11
+    """Last seen before a new schema changed how columns are compared."""
 
 
 REMEDIES = {
@@ -87,6 +89,7 @@ REMEDIES = {
     Reason.INCOMPLETE_HISTORY: "the fence (consumer_group of the target side) or a sweep",
     Reason.NULL_OR_DEFAULT: "replace.null.with.default=false on the converter (and the flatten "
     "transform), decimal.handling.mode=string for NaN, null_default on the column, or a sweep",
+    Reason.SCHEMA_CHANGED: "each key's next event, or a sweep; configure the columns' types",
     Reason.DEMOTED_FENCE: "a replicator that commits offsets after its write, or a sweep",
 }
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.config_columns import pair_rule
@@ -26,7 +28,7 @@ from figwatch.validators.canonical_atoms import finisher
 from figwatch.validators.canonical_kinds import Kind, kind_of
 from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
 from figwatch.validators.mapping import ColumnRule, PairRule
-from figwatch.validators.mapping_agreement import Agreement, Notice
+from figwatch.validators.mapping_agreement import Agreement, Memory, Notice
 from figwatch.validators.mapping_transforms import literal
 from figwatch.validators.mapping_view import ColumnView, Rows, column_view
 
@@ -131,6 +133,32 @@ class Decoder:
         route = self._routes.get(topic)
         if route is not None:
             route.learn(headers, key, value)
+
+    def memory(self) -> bytes:
+        """What the records' schemas have taught so far, for `recall`."""
+        learned = {
+            pair: {name: one.memory() for name, one in _named(made).items()}
+            for pair, made in self._pairs.items()
+        }
+        return msgspec.msgpack.encode(learned)
+
+    def recall(self, memory: bytes) -> None:
+        """Take over what an earlier decoder, or another worker's, has learned. Pairs and columns
+        that are no more are passed over.
+
+        Raises:
+            msgspec.DecodeError: written by another version.
+        """
+        learned = msgspec.msgpack.decode(memory, type=dict[str, dict[str, Memory]])
+        changed = False
+        for pair, made in self._pairs.items():
+            for name, one in _named(made).items():
+                known = learned.get(pair, {}).get(name)
+                changed |= known is not None and one.recall(known)
+        if changed:
+            self.changed += 1
+            for route in self._routes.values():
+                route.reset()
 
     def explain(self, pair: str, rows: Rows | None = None) -> tuple[ColumnView, ...]:
         """What each column of a pair becomes on both sides, with an example row where one is
@@ -306,6 +334,12 @@ class Decoder:
     def _elsewhere(self, *_record: Any) -> Decoded:
         self.ignored[Ignored.OTHER_TOPIC] += 1
         return ()
+
+
+def _named(pair: _Pair) -> dict[str, Agreement]:
+    """Agreements by a name: a column may be both key and compared."""
+    keys = {f"key {one.rule.name}": one for one in pair.key}
+    return keys | {one.rule.name: one for one in pair.columns}
 
 
 def _catalogue(rule: ColumnRule, side: Side, table: Mapping[str, str]) -> Kind | None:

@@ -52,7 +52,7 @@ class Migration:
         self.servers = ",".join(f"{b.host}:{b.port}" for b in brokers)
         own = [
             f"{self.app}-{n}"
-            for n in ("changes", "join-changelog", "findings", "summaries", "sweeps")
+            for n in ("changes", "join-changelog", "findings", "summaries", "sweeps", "schemas")
         ]
         for topic in (self.source, self.target, *self.beats.values(), *own, self.letters):
             self.producer.list_topics(topic, timeout=10)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 
+import msgspec
 from confluent_kafka import TopicPartition
 
-from tests.component.migration import FOLDER, PARTITIONS
+from figwatch.streams.agreement import Learned
+from tests.component.migration import FOLDER, PARTITIONS, now_us
 
 KEYS = [f"k{n}" for n in range(60)]
 FAULTS = {"k3": 999, "k17": ..., "k31": None}
@@ -132,6 +134,30 @@ def test_a_worker_that_writes_late_undoes_nothing(migration):
     assert_outcome(migration)
 
 
+def test_a_coarser_schema_makes_earlier_rows_unknown_once_and_accuses_nobody(migration):
+    """From then on values are compared by their first three digits, by every worker alike."""
+    first, second = migration.start(), migration.start()
+    first.ready()
+    second.ready()
+    migration.insert(dict.fromkeys(KEYS, 123456))
+    migration.until(lambda: migration.judged(len(KEYS)))
+    coarse = {"op": "u", "v": 123, "at": now_us(), "lsn": 10_000, "digits": 3}
+    migration.raw(migration.target, KEYS[0].encode(), json.dumps(coarse).encode())
+    unknown = lambda: migration.summary().pairs["stock"].unknown  # noqa: E731
+    migration.until(lambda: unknown().get("schema_changed", 0) == len(KEYS))
+    schemas = f"{migration.app}-schemas"
+    done = msgspec.msgpack.encode(Learned(settled=True, memory=b"\x03"))
+    migration.until(lambda: migration.records(schemas)[-1].value() == done)
+    first.kill()
+    second.kill()
+    third = migration.start().ready()
+    migration._lsn = 20_000
+    migration.write(dict.fromkeys(KEYS, 555001), follow=dict.fromkeys(KEYS, 555999))
+    migration.until(lambda: migration.summary().pairs["stock"].keys["consistent"] == len(KEYS))
+    assert [] == migration.findings()
+    assert not third.lines("a new schema")
+
+
 def test_an_exception_in_the_judge_loses_nothing(migration):
     assert_survives(migration, "judge")
 
@@ -209,6 +235,17 @@ def test_a_wrong_number_of_internal_partitions_is_refused(migration):
     worker = migration.start(config=migration.config(internal_partitions=8))
     assert 2 == worker.process.wait(30)
     assert f"{migration.app}-changes has {PARTITIONS} partitions, not 8" in worker.log.read_text()
+
+
+def test_a_state_of_another_version_ends_the_worker_and_says_what_to_do(migration):
+    migration.raw(f"{migration.app}-join-changelog", b"stock\0k1", b"\xee of the future")
+    worker = migration.start()
+    assert 2 == worker.process.wait(40)
+    text = worker.log.read_text()
+    assert "state.version" in text
+    assert "state version 238, this figwatch reads" in text
+    assert "begin anew" in text
+    assert "crashed and starts again" not in text
 
 
 def test_an_unreachable_broker_is_said_without_a_traceback(migration):

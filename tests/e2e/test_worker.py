@@ -99,7 +99,15 @@ def test_it_makes_topics_of_its_own_and_touches_none_of_the_users(migration):
     ends = {t: users_end(migration, t) for t in (migration.source, migration.target)}
     migration.start().ready()
     made = set(migration.admin.list_topics(timeout=10).topics) - before
-    kinds = ("changes", "join-changelog", "findings", "summaries", "dead-letters", "sweeps")
+    kinds = (
+        "changes",
+        "join-changelog",
+        "findings",
+        "summaries",
+        "dead-letters",
+        "sweeps",
+        "schemas",
+    )
     assert {f"{migration.app}-{kind}" for kind in kinds} == {t for t in made if "figwatch" in t}
     policies = {kind: policy(migration, f"{migration.app}-{kind}") for kind in kinds}
     compacted = {"join-changelog", "findings", "summaries"}

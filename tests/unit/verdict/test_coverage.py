@@ -1,6 +1,6 @@
 """Watermarks, barriers, readings and `verified_through`: nothing claims more than was judged."""
 
-from figwatch.validators.change import Side
+from figwatch.validators.change import Gap, Side
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.stream import MAX_BARRIERS, MAX_READINGS
 from figwatch.validators.summary import copy_summary, merge
@@ -107,3 +107,12 @@ def test_nothing_merges_into_nothing():
 def test_gaps_are_listed_with_their_reason():
     (stream, _) = Timeline().source("A").gap(4).judge.summary(0).streams
     assert ("gap", 5) == (stream.gap_reason, stream.gap_offset)
+
+
+def test_what_was_applied_is_distrusted_after_a_schema_made_it_incomparable_and_a_gap_is_not():
+    for distrust, expected in ((False, Verdict.CONSISTENT), (True, Verdict.UNKNOWN)):
+        line = Timeline().source("A").target("A")
+        line.apply(Gap(TOPICS[0], 0, 0, line.ends[TOPICS[0], 0], distrust))
+        assert expected == line.verdict()
+    line.source("B").target("B")
+    assert Verdict.CONSISTENT == line.verdict()
