@@ -135,6 +135,13 @@ class LimitsConfig(Section):
     internal partitions. Beyond it findings are counted exactly but not listed, until there is room
     for all of them again."""
 
+    findings_resolved_days: float = Field(default=30.0, ge=1, le=3650)
+    """How long `<app>-findings` keeps a finding after it was resolved; counts are kept for ever."""
+
+    findings_resolved_max: int = Field(default=80_000, ge=1, le=10_000_000)
+    """Most resolved findings that `<app>-findings` keeps, shared out over the internal partitions;
+    beyond it the oldest go."""
+
     kafka_timeout_seconds: float = Field(default=10.0, ge=0.5, le=600)
     """How long a command waits for an answer from Kafka."""
 

@@ -8,7 +8,7 @@ commands ask through `figwatch.connectors.kafka_admin`.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -216,24 +216,23 @@ class Cluster:
                         found.append(await asyncio.wait_for(reader.getone(), SAMPLE_SECONDS))
         return found
 
-    async def values(self, topic: str, offset: int) -> list[tuple[int, bytes | None]]:
-        """Records of partition 0 of a small topic from an offset on: (offset, value).
+    async def records(self, topic: str, partition: int, offset: int = 0) -> AsyncIterator[Any]:
+        """A partition's records from an offset to its present end, as aiokafka's ConsumerRecords.
 
         Raises:
             KafkaError: a broker did not answer.
         """
-        part = TopicPartition(topic, 0)
+        part = TopicPartition(topic, partition)
         end = (await self._consumer.end_offsets([part]))[part]
-        found: list[tuple[int, bytes | None]] = []
         if end <= offset:
-            return found
+            return
         async with AIOKafkaConsumer(**self._settings, enable_auto_commit=False) as reader:
             reader.assign([part])
             reader.seek(part, offset)
             while await reader.position(part) < end:
                 for records in (await reader.getmany(timeout_ms=500)).values():
-                    found += [(record.offset, record.value) for record in records]
-        return found
+                    for record in records:
+                        yield record
 
     def _known(self, topics: Iterable[str]) -> list[Any]:
         return [

@@ -9,8 +9,8 @@ record's schema makes the common ground coarser, everything read before it is un
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,8 +21,8 @@ SPREAD_SECONDS = 2.0
 KEY = b"agreement"
 """The topic's only key."""
 
-Read = Callable[[int], Awaitable[Sequence[tuple[int, bytes | None]]]]
-"""Reads the topic from an offset to its end: (offset, value)."""
+Read = Callable[[int], AsyncIterator[Any]]
+"""Reads the topic's records from an offset to its end."""
 
 log = logging.getLogger("figwatch")
 
@@ -111,10 +111,10 @@ class SharedAgreement:
         await self._write((KEY, msgspec.msgpack.encode(self._known)))
 
     async def _take_new(self) -> None:
-        for offset, value in await self._read(self._offset):
-            self._offset = offset + 1
+        async for record in self._read(self._offset):
+            self._offset = record.offset + 1
             try:
-                learned = msgspec.msgpack.decode(value or b"", type=Learned)
+                learned = msgspec.msgpack.decode(record.value or b"", type=Learned)
                 self._decoder.recall(learned.memory)
             except msgspec.DecodeError as error:
                 log.warning("schemas learned by another version are not taken over: %s", error)

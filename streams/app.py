@@ -33,8 +33,11 @@ from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
 from figwatch.streams.sweeper import Sweeper
 from figwatch.streams.table import JoinTable
+from figwatch.streams.tidy import Tidy
 from figwatch.streams.upkeep import Upkeep
 from figwatch.validators.summary import Summary
+
+DAY_US = 86_400_000_000
 
 log = logging.getLogger("figwatch")
 
@@ -77,7 +80,7 @@ class Worker:
         self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
         self._agreement = SharedAgreement(
             decoder,
-            read=lambda offset: cluster.values(plan.schemas, offset),
+            read=lambda offset: cluster.records(plan.schemas, 0, offset),
             write=lambda record: self._write(plan.schemas, 0, [record]),
             distrust=self._distrust,
         )
@@ -107,6 +110,15 @@ class Worker:
             touched=self._sweeper.touched,
         )
         self._judges = JudgeAgent(desk, new_judge)
+        resolved_max = -(-config.limits.findings_resolved_max // settings.internal_partitions)
+        self._tidy = Tidy(
+            held=lambda: self._judges.seats,
+            read=lambda partition: cluster.records(plan.findings, partition),
+            write=lambda partition, gone: self._write(plan.findings, partition, gone),
+            clock_us=clock,
+            resolved_us=round(config.limits.findings_resolved_days * DAY_US),
+            resolved_max=resolved_max,
+        )
         self._books = Books()
         self._readings = self._new_readings(clock, plan.topics_of[plan.source_side], plan.group)
         topics = [plan.back_topics] if plan.back_topics else []
@@ -271,7 +283,10 @@ class Worker:
         ]
         await self._agreement.load(self._learn)
         await self.app.start()
-        self._side_tasks.append(asyncio.create_task(self._upkeep.agree(), name="agree"))
+        self._side_tasks += [
+            asyncio.create_task(self._upkeep.agree(), name="agree"),
+            asyncio.create_task(self._tidy.run(), name="tidy"),
+        ]
 
     def _learn(self) -> None:
         """Where no type is configured, what both sides' schemas have in common must be known

@@ -1,5 +1,7 @@
 """What one worker learns of the schemas all know; what was read before is unknown, for good."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from figwatch.streams import agreement
@@ -13,7 +15,8 @@ class Topic:
         self.values, self.order = [], []
 
     async def read(self, offset):
-        return list(enumerate(self.values))[offset:]
+        for number, value in list(enumerate(self.values))[offset:]:
+            yield SimpleNamespace(offset=number, value=value)
 
     async def write(self, record):
         self.values.append(record[1])
