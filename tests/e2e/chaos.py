@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from figwatch.demo.migration import Migration
 
-WORKER_START_SECONDS = 60.0
+WORKER_START_SECONDS = 180.0
 WORKER_STOP_SECONDS = 30.0
 BREATH_SECONDS = 2.0
 """How long a part stays dead."""
