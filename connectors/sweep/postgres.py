@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from figwatch.connectors.sweep.rows import MakeStatements
 
 CONNECT_SECONDS = 10
+# A server that is cut off is noticed after a minute, whatever waits for its answer.
+_ALIVE: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _SETTINGS = {
     "default_transaction_read_only": "on",
     "search_path": "pg_catalog",  # no operator or function of anybody else's
@@ -70,7 +72,11 @@ class PostgresSession:
     def _open(self) -> psycopg.Connection[Any]:
         try:
             connection = psycopg.connect(
-                self._dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+                self._dsn,
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                prepare_threshold=None,
+                **_ALIVE,
             )
         except psycopg.Error as error:
             raise FigwatchError(
