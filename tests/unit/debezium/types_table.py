@@ -2,6 +2,7 @@
 
 import pathlib
 
+from tests.unit.debezium import cases
 from tests.unit.debezium.forms import GROUPS
 
 TARGET = pathlib.Path(__file__).parents[3] / "docs" / "types.md"
@@ -60,7 +61,7 @@ def table():
                 f"| {shown(group.canonical)} |"
                 for form in group.forms
             ]
-    return "\n".join(lines) + "\n" + TAIL
+    return "\n".join(lines) + "\n" + TAIL + cases.table()
 
 
 def schema(form):
