@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from figwatch.connectors.config import Config
     from figwatch.validators.finding import Finding
     from figwatch.validators.overview import Overview
+    from figwatch.validators.result import KeyNames
 
 
 def read_view(config: "Config", *, findings: bool) -> "tuple[Overview, tuple[Finding, ...]]":
@@ -49,20 +50,23 @@ def view_document(
         if counts[finding.pair] <= config.limits.findings_printed_max:
             kept.append(finding)
     document: dict[str, Any]
+    decode_key = Decoder(config).decode_key
     if view.merged is None:
         document = {"schema_version": RESULT_VERSION, "as_of_us": 0, "malformed": 0}
         document |= {"duplicates": 0, "pairs": {}}
     else:
         sides = {"source": config.source_side, "target": config.target_side}
-        document = result(view.merged, kept, sides, Decoder(config).decode_key)
+        document = result(view.merged, kept, sides, decode_key)
     for name, pair in document["pairs"].items():
         if view.merged is not None:
-            pair.update(writes_of(config, name, view))
+            pair.update(writes_of(config, name, view, decode_key))
         pair["left_out"] = max(0, counts.get(name, 0) - config.limits.findings_printed_max)
     return document | {"complete": view.complete, "reason": view.reason}
 
 
-def writes_of(config: "Config", name: str, view: "Overview") -> dict[str, Any]:
+def writes_of(
+    config: "Config", name: str, view: "Overview", decode_key: "KeyNames"
+) -> dict[str, Any]:
     """The newest turn of a pair, and whether the monolith could take its traffic again."""
     from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
 
@@ -81,6 +85,18 @@ def writes_of(config: "Config", name: str, view: "Overview") -> dict[str, Any]:
             "missing": found.missing,
         }
     }
+    if known.two_way:
+        document["conflicts"] = summary.conflicts
+        document["conflicts_listed"] = [
+            {
+                "key": dict(decode_key(name, each.key)),
+                "source_us": each.source_us,
+                "target_us": each.target_us,
+                "winner": each.winner,
+                "lost": each.lost,
+            }
+            for each in summary.conflicts_listed
+        ]
     if (turn := summary.turn) is not None:
         leader = config.source_side if turn.lead == 0 else config.target_side
         document["turn"] = {

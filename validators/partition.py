@@ -10,7 +10,16 @@ from typing import TypeVar
 
 import msgspec
 
-from figwatch.validators.change import Gap, Malformed, Moved, Reading, Record, SweepAnswer
+from figwatch.validators.change import (
+    Change,
+    Gap,
+    Malformed,
+    Moved,
+    Reading,
+    Record,
+    Snapshot,
+    SweepAnswer,
+)
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
 from figwatch.validators.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
@@ -66,6 +75,8 @@ class PartitionJudge:
         self.rows.apply(record, now_us)
         if getattr(record, "pair", None) in self.turnings:
             self.rows.apply(mirrored(record), now_us)
+            if isinstance(record, Change) and record.snapshot is Snapshot.NONE:
+                self.turnings[record.pair].changed(record.key, record.commit_us)
 
     def _saga_event(self, event: SagaEvent, now_us: int) -> None:
         place, stream = self.rows.place(event.topic, event.partition)
@@ -151,6 +162,8 @@ class PartitionJudge:
         for name, turning in self.turnings.items():
             forward, back = summary.pairs[name], summary.pairs.pop(name + SUFFIX)
             summary.pairs[name] = combined(forward, back, turning.kept, turning.way)
+            summary.pairs[name].conflicts = dict(turning.turmoil.counts)
+            summary.pairs[name].conflicts_listed = list(turning.turmoil.listed)
         return summary
 
     def state_of(self, pair: str, key: bytes) -> KeyState | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from figwatch.validators.conflict import LISTED_MAX, Conflict
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.lately import Lately
 from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
@@ -109,6 +110,9 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     """Greatest commit time of a log event, by `source` and `target`."""
     turn: TurnSummary | None = None
     """None: authority has never moved, or the pair is not judged both ways."""
+    conflicts: dict[str, int] = {}
+    """Concurrent writes of a pair judged both ways, by who won; `lost`: lost updates."""
+    conflicts_listed: list[Conflict] = []
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -159,6 +163,8 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
         into.sweep = other.sweep
     for side, newest_us in other.newest.items():
         into.newest[side] = max(newest_us, into.newest.get(side, 0))
+    _add(into.conflicts, other.conflicts)
+    into.conflicts_listed = [*into.conflicts_listed, *other.conflicts_listed][-LISTED_MAX:]
     if into.turn is not None and other.turn is not None:
         _merge_turn(into.turn, other.turn)
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import msgspec
 
 from figwatch.validators.columns import Equal, compare
+from figwatch.validators.conflict import LISTED_MAX, PENDING_MAX, Conflict, conflicts
 from figwatch.validators.judge import Judge, table_key
 from figwatch.validators.mirror import SUFFIX
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Verdict
@@ -43,13 +44,23 @@ class TurnState(msgspec.Struct, array_like=True, gc=False):
     """Keys of which it cannot be told any more what they were at the turn."""
 
 
+class Turmoil(msgspec.Struct, array_like=True, gc=False):
+    """Concurrent writes of both sides so far."""
+
+    counts: dict[str, int] = {}
+    """By who won; `lost` counts lost updates, `unjudged` keys that were too many to look at."""
+    listed: list[Conflict] = []
+
+
 class Turning:
     """One pair judged both ways."""
 
     def __init__(self, judge: Judge, name: str) -> None:
         self.name = name
         self.kept = TurnState()
+        self.turmoil = Turmoil()
         self.dirty = False
+        self._changed: dict[bytes, int] = {}
         self._judge = judge
         self._ways = (judge.pairs[name], judge.pairs[name + SUFFIX])
         for way, pair in enumerate(self._ways):
@@ -80,6 +91,41 @@ class Turning:
                 ledger.withdraw(pair, key, state, now_us)
                 self._judge.settle(key, now_us)
 
+    def changed(self, key: bytes, commit_us: int) -> None:
+        """A key was written on either side: its versions may be in conflict."""
+        if key not in self._changed and len(self._changed) >= PENDING_MAX:
+            self._count("unjudged")
+            return
+        self._changed[key] = max(commit_us, self._changed.get(key, 0))
+
+    def _look_for_conflicts(self) -> None:
+        """Look at keys that have been quiet for two windows, as far as both sides are known."""
+        pair = self._ways[0]
+        window_us, clocks_us = pair.rules.objective_us, pair.rules.clocks_us
+        known_us = min(pair.watermarks) - 2 * window_us - clocks_us
+        for key in [key for key, us in self._changed.items() if us < known_us]:
+            del self._changed[key]
+            forward, back = (
+                (self._judge.state_of(p.rules.name, key) or KeyState()).source for p in self._ways
+            )
+            for one in conflicts(key, forward, back, window_us, clocks_us):
+                self._list(one)
+
+    def _list(self, found: Conflict) -> None:
+        listed = self.turmoil.listed
+        same = (found.key, found.source_us, found.target_us)
+        if any((c.key, c.source_us, c.target_us) == same for c in listed):
+            return
+        listed.append(found)
+        del listed[:-LISTED_MAX]
+        self._count(found.winner)
+        if found.lost:
+            self._count("lost")
+
+    def _count(self, name: str) -> None:
+        self.turmoil.counts[name] = self.turmoil.counts.get(name, 0) + 1
+        self.dirty = True
+
     def evaluate(self, now_us: int) -> None:
         """Decide the turn once both sides are known to beyond it, then what became of the owed."""
         if not self.kept.decided and self._known():
@@ -89,6 +135,7 @@ class Turning:
             for way in (0, 1):
                 for key, _ in list(self._unsettled(way)):
                     self._judge.settle(key, now_us)
+        self._look_for_conflicts()
         if self.kept.decided and self.kept.owed:
             self._look_after_owed(now_us)
 
@@ -153,9 +200,9 @@ class Turning:
             return owed or not since_turn
         return kept.decided and since_turn and not owed
 
-    def restore(self, kept: TurnState) -> None:
+    def restore(self, kept: TurnState, turmoil: Turmoil) -> None:
         """Go on where another worker stood."""
-        self.kept = kept
+        self.kept, self.turmoil = kept, turmoil
         self._measure()
 
     def _measure(self) -> None:
@@ -233,15 +280,15 @@ def _arrived(
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(TurnState)
+_DECODER = msgspec.msgpack.Decoder(tuple[TurnState, Turmoil])
 
 
 def pack_turn(turning: Turning) -> tuple[bytes, bytes]:
     """Key and value for the join table."""
     turning.dirty = False
-    return PREFIX + turning.name.encode(), _ENCODER.encode(turning.kept)
+    return PREFIX + turning.name.encode(), _ENCODER.encode((turning.kept, turning.turmoil))
 
 
 def unpack_turn(turning: Turning, value: bytes) -> None:
     """Take a turn out of the changelog."""
-    turning.restore(_DECODER.decode(value))
+    turning.restore(*_DECODER.decode(value))

@@ -39,6 +39,7 @@ def test_a_drained_turn_owes_nothing():
         world = World(seed, plant=False, drained=True).run()
         kept = world.judge.turnings["stock"].kept
         assert (set(), 0, 0) == (world.found(), kept.owed_total, kept.lost), seed
+        assert {} == world.judge.turnings["stock"].turmoil.counts, seed
 
 
 def test_the_twin_that_hears_of_no_turn_calls_healthy_keys_divergent():
@@ -52,6 +53,25 @@ def test_the_twin_that_hears_of_no_turn_calls_healthy_keys_divergent():
             return judge
 
     assert any(Deaf(seed, plant=False, drained=True).run().found() for seed in range(5))
+
+
+def test_both_sides_written_at_once_are_conflicts_and_only_those_keys():
+    class Both(World):
+        def _script(self):
+            super()._script()
+            for n in range(4):
+                when, key = self.turn_at + 5_000_000 + n * 300_000, 200 + n
+                self.at(self.turn_at - 3_000_000 + n, lambda key=key: self.user(0, key))
+                self.at(when, lambda key=key: self.user(0, key))
+                self.at(when + 15_000, lambda key=key: self.user(1, key))
+
+    found = 0
+    for seed in range(5):
+        world = Both(seed, plant=False, drained=True).run()
+        turmoil = world.judge.turnings["stock"].turmoil
+        assert {200, 201, 202, 203} >= {int(c.key) for c in turmoil.listed}, seed
+        found += len(turmoil.listed)
+    assert found >= 10
 
 
 def test_the_way_back_is_a_turn_too():
