@@ -180,9 +180,18 @@ def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
     return True
 
 
+def came_after(track: Track, truncate: Truncate) -> bool:
+    """Whether an event that was read behind a truncate is later than it: by position OR by commit
+    time, because positions may start lower and statements' times may fall.
+    """
+    if track.position is None or truncate.position is None:
+        return track.seen_us > truncate.commit_us
+    return track.position > truncate.position or track.commit_us > truncate.commit_us
+
+
 def _later(track: Track, truncate: Truncate) -> bool:
-    """Whether the key's last event is later than the truncate (it may share its transaction): by
-    position AND by commit time, as with duplicates.
+    """Whether the key's last event is later than a truncate that was read behind it (it may share
+    its transaction): by position AND by commit time, for the same reason.
     """
     if track.position is None or truncate.position is None:
         return track.seen_us > truncate.commit_us

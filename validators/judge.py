@@ -238,7 +238,8 @@ class Judge:
     def _after_truncate(self, pair: Pair, state: KeyState, change: Change, now_us: int) -> None:
         """An event read after a truncate that was committed before it (another partition)."""
         truncate = self._truncates.get(change.pair, [None, None])[change.side]
-        if truncate is None:
+        side = state.target if change.side is Side.TARGET else state.source
+        if truncate is None or side is None or history.came_after(side.track, truncate):
             return
         if change.side is Side.TARGET:
             history.truncate_target(state, truncate, now_us)

@@ -51,6 +51,11 @@ class Connector:
         """Nothing but heartbeats is left to emit."""
         return all(done.table == "heartbeat" for done in self.database.log[self.place :])
 
+    def unread_keys(self) -> set[int]:
+        """Keys with events that are still to be emitted, or again."""
+        waiting = self.database.log[self.place :]
+        return {e.key for done in waiting if done.table != "heartbeat" for e in done.events}
+
     def start(self) -> None:
         """Emit, again and again."""
         self.epoch += 1

@@ -110,6 +110,9 @@ class Mishaps:
                 connector.database.commit([("put", LAST_KEY, self._workload.row())])
                 self._workload.remember(LAST_KEY, None)
                 self._truth.planted.setdefault(LAST_KEY, []).append(0)
+            if connector is self._mono:  # what is lost there differs until the next change
+                for key in connector.unread_keys():
+                    self._truth.planted.setdefault(key, []).append(self._clock.now_us)
             connector.snapshot(skip_to_now=True)
             connector.start()
 

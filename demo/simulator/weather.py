@@ -157,7 +157,8 @@ def weather_of(clock: Clock) -> Weather:
         mysql_target=clock.chance(0.2),
         ring_size=rng.choice((8, 8, 3)),
         fence=fence,
-        asked=fence or clock.chance(0.6),
+        # Without readings the source's times stand in, and a statement's may be too early.
+        asked=fence or whole_seconds or clock.chance(0.6),
         patient=not fence and clock.chance(0.6),
         end_offsets=clock.chance(0.5),
         skew_us=rng.choice((0, 0, 0, 40_000)),
