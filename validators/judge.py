@@ -693,4 +693,4 @@ def _is_timed(change: Change) -> bool:
 
 def table_key(pair: str, key: bytes) -> bytes:
     """Key of the join table: pair names hold no zero byte."""
-    return pair.encode() + b"\0" + key
+    return b"%b\0%b" % (pair.encode(), key)

@@ -24,13 +24,11 @@ from figwatch.validators.sweep_settlement import standing
 MAX_RESOLVED = 1_000
 """Resolved findings that can still be withdrawn; those before them, or before a restart, stand."""
 
-_OP_LETTER = {
-    Op.CREATE: "c",
-    Op.UPDATE: "u",
-    Op.DELETE: "d",
-    Op.READ: "r",
-    Op.TOMBSTONE: "tombstone",
-}
+# For every event: the name and the hash of an enum cost more than an index.
+_SIDES = tuple(side.name.lower() for side in Side)
+_OPS = ("c", "u", "d", "r", "tombstone")
+"""By `Op`."""
+_CHANGES = tuple(tuple(f"{side}:{op}" for op in _OPS) for side in _SIDES)
 
 
 class PairBooks(msgspec.Struct, array_like=True, gc=False):
@@ -69,7 +67,7 @@ class Ledger:
         self.state = LedgerState(pairs={}, malformed={})
         self._pairs = pairs
         self._partition = partition
-        self._verdicts = {name: dict.fromkeys(Verdict, 0) for name in pairs}
+        self._verdicts = {name: [0] * len(Verdict) for name in pairs}
         self._reasons: dict[str, dict[int, int]] = {name: {} for name in pairs}
         self._open: dict[str, dict[int, int]] = {name: {} for name in pairs}
         self._listed = dict.fromkeys(pairs, 0)
@@ -90,8 +88,8 @@ class Ledger:
     def counted(self, pair: Pair, change: Change) -> None:
         """Count an applied row event and its capture latency."""
         books = self.books(pair)
-        side = change.side.name.lower()
-        _count(books.changes, f"{side}:{_OP_LETTER[change.op]}")
+        side = _SIDES[change.side]
+        _count(books.changes, _CHANGES[change.side][change.op])
         if change.snapshot is Snapshot.NONE and change.op is not Op.TOMBSTONE:
             latency_us = change.append_us - change.commit_us
             books.newest[side] = max(books.newest.get(side, 0), change.commit_us)
@@ -166,7 +164,7 @@ class Ledger:
     def _recount(self, pair: Pair, state: KeyState, verdict: Verdict, reason: Reason) -> None:
         name = pair.rules.name
         if state.verdict >= 0:
-            self._verdicts[name][Verdict(state.verdict)] -= 1
+            self._verdicts[name][state.verdict] -= 1
         if state.reason:
             self._reasons[name][state.reason] -= 1
         state.verdict, state.reason = verdict, reason
@@ -302,7 +300,7 @@ class Ledger:
         """Count a key read back from the changelog."""
         name = pair.rules.name
         if state.verdict >= 0:
-            self._verdicts[name][Verdict(state.verdict)] += 1
+            self._verdicts[name][state.verdict] += 1
         if state.reason:
             self._reasons[name][state.reason] = self._reasons[name].get(state.reason, 0) + 1
         if state.finding is not None:
@@ -334,7 +332,7 @@ class Ledger:
         name, books = pair.rules.name, self.books(pair)
         source_us, target_us = pair.watermarks
         return PairSummary(
-            keys={v.name.lower(): n for v, n in self._verdicts[name].items()},
+            keys={v.name.lower(): self._verdicts[name][v] for v in Verdict},
             unknown={Reason(r).name.lower(): n for r, n in self._reasons[name].items() if n},
             open_findings={Kind(k).name.lower(): n for k, n in self._open[name].items() if n},
             findings_total=dict(books.findings_total),

@@ -4,7 +4,8 @@ Used by `figwatch.validators.rules` (which gives them) and everything that repor
 """
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 
 class Verdict(enum.IntEnum):
@@ -94,8 +95,7 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """One evaluation of one key."""
 
     verdict: Verdict

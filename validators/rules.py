@@ -12,6 +12,8 @@ from figwatch.validators.state import Entry, KeyState, Source, Target
 from figwatch.validators.sweep_settlement import standing
 from figwatch.validators.versions import last_match, match
 
+EQUAL = Judgement(Verdict.CONSISTENT, "equal")
+
 
 def assess(state: KeyState, pair: Pair) -> Judgement:
     """Judge one key with the marks, barriers and readings seen so far. Pure."""
@@ -22,7 +24,7 @@ def assess(state: KeyState, pair: Pair) -> Judgement:
         return Judgement(Verdict.UNKNOWN, "side_unknown", reason=fault)
     equal = _compare_latest(source, target)
     if equal is Equal.YES:
-        return Judgement(Verdict.CONSISTENT, "equal")
+        return EQUAL
     if equal is Equal.MAYBE:
         return Judgement(
             Verdict.UNKNOWN, "known_columns_equal", reason=_unknown_columns(source, target)
