@@ -10,6 +10,7 @@ from typing import TypeAlias
 from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.avro import AvroReader
 from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.debezium.route import Record
 from figwatch.connectors.record_fields import Headers
 from figwatch.connectors.registry import Registry
 from figwatch.connectors.saga_decoder import saga_decoders
@@ -79,6 +80,12 @@ class WritesDecoder:
         if found is None:
             found = self._made[topic] = self._make(topic)
         return found
+
+    def for_batch(self, topic: str, records: Sequence[Record]) -> Decode:
+        """The callable for these records of one topic, which come next."""
+        if topic in self._others:
+            return self.for_topic(topic)
+        return self.rows.for_batch(topic, records)
 
     def _make(self, topic: str) -> Decode:
         others = self._others.get(topic)

@@ -55,7 +55,7 @@ class Decoder(Protocol):
 
     @property
     def changed(self) -> int: ...
-    def for_topic(self, topic: str) -> Decode: ...
+    def for_batch(self, topic: str, records: Sequence[Any]) -> Decode: ...
     def learn(
         self, topic: str, headers: Headers, key: bytes | None, value: bytes | None
     ) -> None: ...
@@ -152,7 +152,7 @@ class DecodeAgent:
         delivery.settle()
 
     async def _decode(self, topic: str, partition: int, batch: RawBatch) -> list[Decoded]:
-        decode = self._decoder.for_topic(topic)
+        decode = self._decoder.for_batch(topic, batch.records)
         found = self._holes(topic, partition, batch)
         for r in batch.records:
             try:

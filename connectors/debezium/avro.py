@@ -7,16 +7,19 @@
 import dataclasses
 import enum
 import struct
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
+from figwatch.connectors.debezium.avro_wasm import Transcoder
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.validators.canonical_json import parse_json
 
 SCHEMAS_MAX = 10_000
 CONFLUENT_BYTES = 5
+Plan = TypeVar("Plan")
 UNFIT = (ValueError, IndexError, struct.error, RecursionError, TypeError, MemoryError)
 
 
@@ -129,13 +132,39 @@ class AvroReader:
             raise MalformedError(Reason.BAD_JSON, str(error)) from None
 
 
-def direct_reader(schema: AvroSchema, keep: Make) -> Reader:
-    """A reader that builds what is wanted of a schema's values, and nothing else.
+class Direct(Generic[Plan]):
+    """Reads the records of one schema, which they name by their prefix, straight into what is
+    wanted.
 
     Raises:
         ValueError: the schema cannot be read.
     """
-    return compile_reader(schema.schema, keep, schema.known)
+
+    def __init__(
+        self, plan: Plan, schema: AvroSchema, keep: Make, prefix: bytes, many: Make | None = None
+    ) -> None:
+        self.plan = plan
+        self.read = compile_reader(schema.schema, keep, schema.known)
+        """(data, start) → (what is kept, end)."""
+        self._wanted = schema, many or keep, prefix
+        self.log = many is not None
+        """`many` keeps of the source what a LogEntry holds."""
+        self._transcoder: Transcoder | None = None
+        self._unsupported = False
+
+    def many(self, values: Sequence[bytes]) -> list[Any] | None:
+        """What is kept of each value, None for one that does not fit or is of another schema; None
+        where only `read` knows the schema.
+        """
+        if self._transcoder is None:
+            if self._unsupported:
+                return None
+            try:
+                self._transcoder = Transcoder(*self._wanted)
+            except UNFIT:
+                self._unsupported = True
+                return None
+        return self._transcoder.read(values)
 
 
 def compiled(registered: Registered) -> Compiled:

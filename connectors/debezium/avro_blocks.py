@@ -42,7 +42,7 @@ def _count(data: bytes, start: int) -> tuple[int, int]:
     if count < 0:
         count = -count
         _, start = read_long(data, start)
-    if count > len(data):  # an item of no bytes would make a small record a huge list
+    if count > len(data):
         bad()
     return count, start
 
@@ -54,17 +54,20 @@ def list_reader(item: Item) -> Item:
         found: list[Any] = []
         while True:
             count, start = _count(data, start)
-            if not count or len(found) > len(data):
+            if not count:
                 return found, start
             for _ in range(count):
-                value, start = item(data, start)
+                value, end = item(data, start)
+                if end == start:  # an item of no bytes would make a small record a huge list
+                    bad()
                 found.append(value)
+                start = end
 
     return read
 
 
-def map_reader(item: Item) -> Item:
-    """The reader of a map of items."""
+def map_reader(item: Item, *, wanted: bool) -> Item:
+    """The reader of a map of items; one that is not wanted may have any bytes for names."""
 
     def read(data: bytes, start: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
@@ -76,7 +79,7 @@ def map_reader(item: Item) -> Item:
                 size, start = read_long(data, start)
                 if size < 0:
                     bad()
-                name = data[start : start + size].decode()
+                name = data[start : start + size].decode() if wanted else ""
                 found[name], start = item(data, start + size)
 
     return read

@@ -88,16 +88,17 @@ class _Compiler:
         if not isinstance(schema, dict):
             return
         if schema.get("type") in {"record", "enum", "fixed"}:
-            full, space = _full_name(schema, space)
+            full, space = full_name(schema, space)
             self.names[full] = (schema, space)
         inner = [field.get("type") for field in schema.get("fields") or ()]
         for part in (*inner, schema.get("items"), schema.get("values")):
             self.define(part, space, depth + 1)
 
-    def _define(self, schema: Any, keep: Keep, place: _Place) -> str:
+    def _define(self, schema: Any, keep: Keep, place: _Place, *, wanted: bool = True) -> str:
         name = self._name("f")
-        body = self._value(schema, keep, "v", _Place(1, place.space, place.depth))
-        lines = [f"def {name}(d, p):", *body, "    return v, p"]
+        out = "v" if wanted else ""
+        body = self._value(schema, keep, out, _Place(1, place.space, place.depth))
+        lines = [f"def {name}(d, p):", *body, f"    return {out or None}, p"]
         exec(compile("\n".join(lines), "<figwatch avro>", "exec"), self.scope)  # noqa: S102
         return name
 
@@ -122,7 +123,7 @@ class _Compiler:
             return self._blocks(schema, out, place)
         if kind not in {"record", "enum", "fixed"}:
             return self._by_name(kind, keep, out, place)
-        full, space = _full_name(schema, place.space)
+        full, space = full_name(schema, place.space)
         self.names[full] = (schema, space)
         if kind == "record":
             return self._record(schema, keep, out, place.inner(space=space))
@@ -179,10 +180,11 @@ class _Compiler:
         negative.
         """
         mapped = schema["type"] == "map"
-        item = self._define(schema["values" if mapped else "items"], None, place.inner())
+        kind = schema["values" if mapped else "items"]
+        item = self._define(kind, None, place.inner(), wanted=bool(out))
         helper = self._name("b")
-        make = map_reader if mapped else list_reader
-        self.scope[helper] = make(self.scope[item])
+        read = self.scope[item]
+        self.scope[helper] = map_reader(read, wanted=bool(out)) if mapped else list_reader(read)
         return [f"{place.pad}{out or '_'}, p = {helper}(d, p)"]
 
     def _by_name(self, name: Any, keep: Keep, out: str, place: _Place) -> list[str]:
@@ -206,7 +208,8 @@ class _Compiler:
         return lambda data, start: self.scope[name](data, start)  # noqa: PLW0108  # not there yet
 
 
-def _full_name(schema: Any, space: str) -> tuple[str, str]:
+def full_name(schema: Any, space: str) -> tuple[str, str]:
+    """A named type's full name, and the namespace in which it stands."""
     name = schema["name"]
     if "." in name:
         return name, name.rpartition(".")[0]

@@ -18,7 +18,7 @@ from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
 from figwatch.connectors.debezium.plan import Feed
-from figwatch.connectors.debezium.route import Route
+from figwatch.connectors.debezium.route import Record, Route
 from figwatch.connectors.debezium.shapes import Ignored
 from figwatch.connectors.debezium.source import Nulls
 from figwatch.connectors.registry import Registry
@@ -106,6 +106,13 @@ class Decoder:
         if route is not None:
             return route.decode
         return self._others.get(topic, self._elsewhere)
+
+    def for_batch(self, topic: str, records: Sequence[Record]) -> Decode:
+        """The callable for these records of one topic, which come next: what can be read of many
+        at once is.
+        """
+        route = self._routes.get(topic)
+        return self.for_topic(topic) if route is None else route.ahead(records)
 
     def decode(  # called a million times: positional
         self,

@@ -14,10 +14,10 @@ from figwatch.connectors.debezium.avro import (
     CONFLUENT_BYTES,
     UNFIT,
     AvroReader,
+    Direct,
     Role,
-    direct_reader,
 )
-from figwatch.connectors.debezium.avro_compile import Make, Reader
+from figwatch.connectors.debezium.avro_compile import Make
 from figwatch.connectors.debezium.documents import Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
@@ -83,7 +83,8 @@ class KeyReader:
         """Forget all compiled plans."""
         self._plans: dict[Any, KeyPlan] = {}
         self._plain = key_plan(self._feeds, {}, self._placeholder, quick=self._quick)
-        self._direct: dict[bytes, tuple[KeyPlan, Reader]] = {}
+        self.direct: dict[bytes, Direct[KeyPlan]] = {}
+        """By the five bytes that name their schema."""
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
 
@@ -96,14 +97,13 @@ class KeyReader:
         """
         if not key:
             return None
-        direct = self._direct.get(key[:CONFLUENT_BYTES]) if key[0] == 0 else None
+        direct = self.direct.get(key[:CONFLUENT_BYTES]) if key[0] == 0 else None
         if direct is not None:
-            plan, read = direct
             try:
-                row, end = read(key, CONFLUENT_BYTES)
+                row, end = direct.read(key, CONFLUENT_BYTES)
             except UNFIT:
                 return self._slow(key, headers)
-            return KeyRow(plan, row) if end == len(key) else self._slow(key, headers)
+            return KeyRow(direct.plan, row) if end == len(key) else self._slow(key, headers)
         if key[0] == _BRACE:
             plan, data = self._plain, key
             if key.startswith(self._prefix):
@@ -148,11 +148,11 @@ class KeyReader:
             return self._bare(document.value)
         plan = self._plan(document)
         prefix = key[:CONFLUENT_BYTES]
-        if document.avro is not None and prefix not in self._direct:
-            if len(self._direct) >= SCHEMAS_MAX:
-                self._direct.clear()
+        if document.avro is not None and prefix not in self.direct:
+            if len(self.direct) >= SCHEMAS_MAX:
+                self.direct.clear()
             keep = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
-            self._direct[prefix] = (plan, direct_reader(document.avro, keep))
+            self.direct[prefix] = Direct(plan, document.avro, keep, prefix)
         if document.prefix is not None:
             self._prefix, self._prefix_plan = document.prefix, plan
         return KeyRow(plan, plan.row_of(document.value))

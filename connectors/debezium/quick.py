@@ -41,7 +41,7 @@ class Form:
     prefix: bytes = b""
     key_prefix: bytes = b""
     log: bool = False
-    """The source block holds PostgreSQL's numbers (see `source.LogSource`)."""
+    """The source block holds PostgreSQL's numbers (`source.LogSource`, `source.LogEntry`)."""
 
 
 class QuickWays:
@@ -63,28 +63,33 @@ class QuickWays:
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""
         self._form: Form | None = None
-        self._made: dict[tuple[str, Form], Quick] = {}
+        self._made: dict[Form, Quick] = {}
+        self._events: dict[tuple[RowPlan, KeyPlan, bool], Quick] = {}
 
     def learn_json(self, form: Form, sample: Any) -> None:
         """Be quick with such records from now on: one has just gone the plain way."""
         if form != self._form:
             self._form = form
-            self.json = self._function("json", compile_json, form, sample)
+            found = self._made.get(form)
+            if found is None:
+                found = self._made[form] = self._compile(compile_json, form, sample)
+            self.json = found
 
-    def events(self, form: Form, sample: Any) -> Quick:
-        """The function for decoded envelopes of a form."""
-        return self._function("event", compile_event, form, sample)
-
-    def _function(self, kind: str, compile_: Compile, form: Form, sample: Any) -> Quick:
-        found: Quick | None = self._made.get((kind, form))
+    def events(self, plan: RowPlan, key_plan: KeyPlan, sample: Any, *, log: bool) -> Quick:
+        """The function for decoded envelopes of these plans; `log`: their source is a LogEntry."""
+        found = self._events.get((plan, key_plan, log))
         if found is None:
-            if len(self._made) >= FORMS_MAX:
-                self._made.clear()
-            memory = Memory(self._many, self._forget)
-            scope = {"topic": self._topic, "nulls": self._nulls}
-            found = compile_(scope, form, self._placeholder, memory, sample)
-            self._made[kind, form] = found
+            found = self._compile(compile_event, Form(plan, key_plan, log=log), sample)
+            self._events[plan, key_plan, log] = found
         return found
+
+    def _compile(self, compile_: Compile, form: Form, sample: Any) -> Quick:
+        if len(self._made) + len(self._events) >= FORMS_MAX:
+            self._made.clear()
+            self._events.clear()
+        memory = Memory(self._many, self._forget)
+        scope = {"topic": self._topic, "nulls": self._nulls}
+        return compile_(scope, form, self._placeholder, memory, sample)
 
 
 def compile_json(
@@ -121,7 +126,10 @@ def compile_event(
     names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
 ) -> Quick:
     """The function for envelopes and key rows of a form that are decoded already."""
-    return _compile("headers, k, event", [], dict(names), form, placeholder, memory, sample)
+    lines = ["if event is None or k is None: return"]
+    return _compile(
+        "headers, k, event", lines, dict(names), form, placeholder, memory, sample
+    )
 
 
 def _compile(
@@ -196,7 +204,11 @@ _EVENT = [
     "r = event.after; source = event.source; op = upserts(event.op)",
     "if not r or op is None or source is None: return",
 ]
-_LOG = ["commit_us = source.ts_us; position = (source.lsn, 1); tx = source.txId"]
+_LOG = [
+    "commit_us = source.ts_us; lsn = source.lsn; tx = source.txId",
+    "if commit_us is None or lsn is None or tx is None: return",
+    "position = (lsn, 1)",
+]
 _SOURCE = [
     "commit_us = source.ts_us; lsn = source.lsn; tx = source.txId",
     "if (type(commit_us) is type(lsn) is type(tx) is int and commit_us",

@@ -9,7 +9,7 @@ shapes take the slower way over `connectors.debezium.shapes`. What a row event b
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,33 +17,57 @@ from figwatch.connectors.debezium.avro import (
     CONFLUENT_BYTES,
     UNFIT,
     AvroReader,
+    Direct,
     Role,
-    direct_reader,
 )
-from figwatch.connectors.debezium.avro_compile import Make, Reader
+from figwatch.connectors.debezium.avro_compile import Make
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
-from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
-from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
+from figwatch.connectors.debezium.quick import UPSERTS, Form, Quick, QuickWays
+from figwatch.connectors.debezium.rows import Decoded, LogEvent, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
-from figwatch.connectors.debezium.source import FIELDS, Nulls, Source, is_log
+from figwatch.connectors.debezium.source import (
+    FIELDS,
+    LOG_FIELDS,
+    LogEntry,
+    Nulls,
+    Source,
+    is_log,
+)
 from figwatch.validators.canonical import Placeholder
 from figwatch.validators.canonical_json import json_text
 from figwatch.validators.canonical_wire import Wire
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
+BATCH_MIN = 16
+"""Fewer records than this are not read ahead together."""
 IDENTITY_LOOKS = 50
 """First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
 
 
-def _envelope(plan: RowPlan) -> Make:
-    """What is needed of an Avro envelope."""
+class Record(Protocol):
+    """What is needed of a consumed record."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
+"""(partition, offset, append time in µs, headers, key, value) → records."""
+
+
+def _envelope(plan: RowPlan, *, log: bool = False) -> Make:
+    """What is needed of an Avro envelope; `log`: of the usual ones of PostgreSQL."""
     row = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
-    source = Make(Source, dict.fromkeys(FIELDS), msgspec.UNSET)
+    made, fields = (LogEntry, LOG_FIELDS) if log else (Source, FIELDS)
+    source = Make(made, dict.fromkeys(fields), msgspec.UNSET)
+    if log:
+        return Make(LogEvent, {"op": None, "after": row, "source": source})
     of = {"op": None, "after": row, "source": source, "transaction": None}
     return Make(RowEvent, of)
 
@@ -70,6 +94,7 @@ class Route:
         self._placeholder = placeholder
         self._on_change = on_change
         self._looks = IDENTITY_LOOKS
+        self._resets = 0
         self._brace = b"{" if avro.takes_json else b"\xff"  # which no record starts with
         self._keys = KeyReader(feeds, avro, placeholder, self._learn, quick=quick)
         self._rows = RowWriter(feeds, self._keys, ignored, nulls)
@@ -79,9 +104,10 @@ class Route:
 
     def reset(self) -> None:
         """Forget all compiled plans: an agreement has changed."""
+        self._resets += 1
         self._plans: dict[Any, RowPlan] = {}
         self._plain = row_plan(self.feeds, {}, self._placeholder, quick=self._quick is not None)
-        self._direct: dict[bytes, tuple[RowPlan, Reader]] = {}
+        self._direct: dict[bytes, Direct[RowPlan]] = {}
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
         self._keys.reset()
@@ -162,19 +188,71 @@ class Route:
         self, where: Where, headers: Headers, key: bytes | None, value: bytes
     ) -> Decoded | None:
         """The changes of an Avro envelope of a known schema; None where that is not enough."""
-        plan, read = self._direct[value[:CONFLUENT_BYTES]]
+        direct = self._direct[value[:CONFLUENT_BYTES]]
+        plan = direct.plan
         try:
-            event, end = read(value, CONFLUENT_BYTES)
+            event, end = direct.read(value, CONFLUENT_BYTES)
         except UNFIT:
             return None
         if end != len(value) or event.source is None:
             return None
         op = UPSERTS.get(event.op)
         if op is not None and event.after is not None:
+            key_row = self._keys.read(key, headers)
+            if self._quick is not None and key_row is not None:
+                quick = self._quick.events(plan, key_row.plan, event.after, log=False)
+                found = quick(*where[1:], headers, key_row.row, event)
+                if found is not None:
+                    return found
             return self._rows.upsert(where, headers, key, op, event, plan)
         if event.op == "d":
             return self._rows.quick_delete(where, headers, key, event, plan)
         return None
+
+    def ahead(self, records: Sequence[Record]) -> Decode:
+        """The callable for these records, which come next; Avro is read for all of them at once."""
+        batch = self._avro_batch(records)
+        if batch is None:
+            return self.decode
+        quick, keys, events = batch
+        places = dict(zip([r.offset for r in records], range(len(records)), strict=True))
+        place_of, resets = places.get, self._resets
+
+        def decode(
+            partition: int,
+            offset: int,
+            append_us: int,
+            headers: Headers,
+            key: bytes | None,
+            value: bytes | None,
+        ) -> Decoded:
+            place = place_of(offset)
+            if place is not None and self._resets == resets:
+                found = quick(partition, offset, append_us, headers, keys[place], events[place])
+                if found is not None:
+                    return found
+            return self.decode(partition, offset, append_us, headers, key, value)
+
+        return decode
+
+    def _avro_batch(self, records: Sequence[Record]) -> tuple[Quick, list[Any], list[Any]] | None:
+        """The key rows and envelopes of records (None for one of other schemas than the first
+        record's: one batch rarely has several), and the function for them.
+        """
+        if self._quick is None or self._looks or len(records) < BATCH_MIN:
+            return None
+        key, value = records[0].key or b"", records[0].value or b""
+        key_direct = self._keys.direct.get(key[:CONFLUENT_BYTES])
+        direct = self._direct.get(value[:CONFLUENT_BYTES])
+        if key_direct is None or direct is None:
+            return None
+        keys = key_direct.many([r.key or b"" for r in records])
+        events = direct.many([r.value or b"" for r in records])
+        if keys is None or events is None:
+            return None
+        sample = next((event.after for event in events if event is not None), None)
+        plans = direct.plan, key_direct.plan
+        return self._quick.events(*plans, sample, log=direct.log), keys, events
 
     def learn(self, headers: Headers, key: bytes | None, value: bytes | None) -> None:
         """Take the schemas of a record, without decoding its row.
@@ -246,7 +324,8 @@ class Route:
         if document.avro is not None and prefix not in self._direct:
             if len(self._direct) >= SCHEMAS_MAX:
                 self._direct.clear()
-            self._direct[prefix] = (plan, direct_reader(document.avro, _envelope(plan)))
+            many = _envelope(plan, log=True) if is_log(event.source) else None
+            self._direct[prefix] = Direct(plan, document.avro, _envelope(plan), prefix, many)
         if document.prefix is not None and event.member == "after" and not event.flattened:
             self._prefix, self._prefix_plan = document.prefix, plan
 

@@ -47,6 +47,14 @@ class RowEvent(msgspec.Struct, gc=False):
     flattened: bool = False
 
 
+class LogEvent(msgspec.Struct, gc=False):
+    """What is needed of a row event whose source is a LogEntry."""
+
+    op: str
+    after: Any
+    source: Any
+
+
 class RowWriter:
     """Writes the changes of one topic."""
 

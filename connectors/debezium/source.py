@@ -46,6 +46,18 @@ class LogSource(msgspec.Struct, gc=False):
     lsn: _Number
 
 
+class LogEntry(msgspec.Struct, gc=False):
+    """The same where any of it may be null: Avro, whose schema says only that it may be there."""
+
+    snapshot: Any
+    ts_us: Annotated[int, msgspec.Meta(ge=1, le=_GREATEST)] | None
+    txId: _Number | None  # noqa: N815  # Debezium's name
+    lsn: _Number | None
+
+
+LOG_FIELDS = LogEntry.__struct_fields__
+
+
 def is_log(source: Any) -> bool:
     """Whether a source would be read as a LogSource."""
     numbers = (source.ts_us, source.txId, source.lsn)

@@ -40,6 +40,9 @@ class PlainDecoder:
     def for_topic(self, topic):
         return functools.partial(self._decode, topic)
 
+    def for_batch(self, topic, _records):
+        return self.for_topic(topic)
+
     def _decode(self, topic, partition, offset, append_us, _headers, key, value):
         where = (topic, partition, offset, append_us)
         if topic in self._heartbeats:

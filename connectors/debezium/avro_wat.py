@@ -1,0 +1,254 @@
+"""The WebAssembly text that turns Avro values of one schema into msgpack, for
+`connectors.debezium.avro_wasm`.
+
+The functions that it calls are in `connectors.debezium.avro_runtime`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Keep, Make, full_name
+from figwatch.connectors.debezium.avro_runtime import RUN, RUNTIME
+
+LINES_MAX = 20_000
+SYMBOLS_MAX = 256
+TABLE = 1 << 16
+"""Here stand the lengths of the records (4 bytes each); before it the constants."""
+RECORDS_MAX = 8_192
+INPUT = TABLE + 4 * RECORDS_MAX
+INPUT_BYTES_MAX = 1 << 20
+OUTPUT = INPUT + INPUT_BYTES_MAX
+OUTPUT_BYTES_MAX = 8 << 20
+_PAGES = (OUTPUT + OUTPUT_BYTES_MAX) // 65_536 + 1
+
+
+class UnsupportedError(ValueError):
+    """A schema that only the plain reader knows."""
+
+
+def module(
+    schema: Any, keep: Make, known: Sequence[Any], prefix: bytes
+) -> tuple[str, "type[msgspec.Struct]"]:
+    """The text of the module, and the Struct that its msgpack is of. Its function `run` takes the
+    number of records and returns where the output ends; a record does not fit without this prefix.
+
+    Raises:
+        UnsupportedError: it cannot be made.
+        ValueError, KeyError, TypeError: no Avro schema.
+    """
+    compiler = _Compiler()
+    for other in known:
+        compiler.define(other, "", 0)
+    made = compiler.value(schema, keep, "", 0, out=True)
+    if not (isinstance(made, type) and issubclass(made, msgspec.Struct)):
+        raise UnsupportedError("an Avro schema that is no record")
+    body = "\n".join(compiler.lines)
+    data = "".join(f"\\{byte:02x}" for byte in compiler.constants)
+    variables = "".join(f"(local ${name} {kind})" for name, kind in compiler.variables)
+    return (
+        f"(module {RUNTIME.format(pages=_PAGES)}"
+        f'(data (i32.const 0) "{data}")\n(func $record {variables}\n{body})\n'
+        + RUN.format(
+            prefix="".join(f"(call $expect (i32.const {byte}))" for byte in prefix),
+            table=TABLE,
+            input=INPUT,
+            output=OUTPUT,
+            end=OUTPUT + OUTPUT_BYTES_MAX,
+        )
+        + ")",
+        made,
+    )
+
+
+class _Compiler:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.constants = bytearray()
+        self.variables: list[tuple[str, str]] = []
+        self.names: dict[str, tuple[Any, str]] = {}
+
+    def define(self, schema: Any, space: str, depth: int) -> None:
+        """Take the named types of a schema that is referred to."""
+        _shallow(depth)
+        for branch in schema if isinstance(schema, list) else ():
+            self.define(branch, space, depth + 1)
+        if not isinstance(schema, dict):
+            return
+        if schema.get("type") in {"record", "enum", "fixed"}:
+            full, space = full_name(schema, space)
+            self.names[full] = (schema, space)
+        inner = [field.get("type") for field in schema.get("fields") or ()]
+        for part in (*inner, schema.get("items"), schema.get("values")):
+            self.define(part, space, depth + 1)
+
+    def put(self, line: str) -> None:
+        if len(self.lines) >= LINES_MAX:
+            raise UnsupportedError("an Avro schema is too large")
+        self.lines.append(line)
+
+    def variable(self, prefix: str, kind: str) -> str:
+        name = f"{prefix}{len(self.variables)}"
+        self.variables.append((name, kind))
+        return name
+
+    def value(  # noqa: PLR0911  # one for each family of types
+        self, schema: Any, keep: Keep, space: str, depth: int, *, out: bool
+    ) -> Any:
+        """Read a value, or step over it (not `out`); returns its type for msgspec."""
+        _shallow(depth)
+        kind = schema.get("type") if isinstance(schema, dict) else schema
+        if isinstance(kind, list):
+            return self.union(kind, keep, space, depth + 1, out=out)
+        if isinstance(kind, dict):
+            return self.value(kind, keep, space, depth + 1, out=out)
+        if kind in _SCALARS:
+            self.put(f"(call ${'' if out else 'skip_'}{kind})")
+            return Any
+        if kind in {"array", "map"}:
+            self.blocks(schema, space, depth + 1, out=out)
+            return Any
+        if kind not in {"record", "enum", "fixed"}:
+            return self.by_name(str(kind), keep, space, depth + 1, out=out)
+        full, space = full_name(schema, space)
+        self.names[full] = (schema, space)
+        if kind == "record":
+            return self.record(schema, keep, space, depth + 1, out=out)
+        return self.enum(schema, out=out) if kind == "enum" else self.fixed(schema, out=out)
+
+    def by_name(self, name: str, keep: Keep, space: str, depth: int, *, out: bool) -> Any:
+        full = name if name in self.names or not space else f"{space}.{name}"
+        if full not in self.names:
+            raise ValueError("an Avro schema names a type that is not defined")
+        schema, inner = self.names[full]
+        return self.value(schema, keep, inner, depth, out=out)
+
+    def union(self, branches: list[Any], keep: Keep, space: str, depth: int, *, out: bool) -> Any:
+        # fewer than 64 branches: one byte
+        found: list[Any] = []
+        index = self.variable("u", "i32")
+        self.put(f"(local.set ${index} (i32.load8_u (global.get $p)))")
+        self.put("(global.set $p (i32.add (global.get $p) (i32.const 1))) (block $union")
+        for number, branch in enumerate(branches):
+            self.put(f"(if (i32.eq (local.get ${index}) (i32.const {number * 2})) (then")
+            found.append(self.value(branch, keep, space, depth, out=out))
+            self.put("(br $union)))")
+        self.put("(call $fail))")
+        structs = [made for made in found if made is not Any]
+        return structs[0] | None if structs else Any
+
+    def record(self, schema: Any, keep: Keep, space: str, depth: int, *, out: bool) -> Any:
+        if out and keep is None:
+            fields = schema["fields"]
+            self.put(f"(call $head (i32.const 0xdf) (i32.const {len(fields)}))")
+            for field in fields:
+                self.text(field["name"])
+                self.value(field["type"], None, space, depth, out=True)
+            return Any
+        if not out or keep is None:
+            for field in schema["fields"]:
+                self.value(field["type"], None, space, depth, out=False)
+            return Any
+        return self.made(schema, keep, space, depth)
+
+    def made(self, schema: Any, keep: Make, space: str, depth: int) -> Any:
+        """A record as an array of the fields that are kept, in the schema's order."""
+        present = [field["name"] for field in schema["fields"] if field["name"] in keep.of]
+        declared = _attributes(keep)
+        attributes = dict(zip(keep.of, declared, strict=False))
+        self.put(f"(call $head (i32.const 0xdd) (i32.const {len(present)}))")
+        types: dict[str, Any] = {}
+        for field in schema["fields"]:
+            name = field["name"]
+            wanted = name in keep.of
+            inner = keep.of.get(name)
+            found = self.value(field["type"], inner, space, depth, out=wanted)
+            if wanted:
+                types[name] = declared[attributes[name]] if found is Any else found
+        absent = [name for name in keep.of if name not in types]
+        return msgspec.defstruct(
+            "Made",
+            [
+                *((attributes[name], types[name]) for name in present),
+                *((attributes[name], Any, keep.absent) for name in absent),
+            ],
+            array_like=True,
+            gc=False,
+        )
+
+    def blocks(self, schema: Any, space: str, depth: int, *, out: bool) -> None:
+        """Arrays and maps: blocks of items, each with its count, and its size where that is
+        negative. Their number is written where their place was kept.
+        """
+        mapped = schema["type"] == "map"
+        n = len(self.variables)
+        count, total = self.variable("count", "i64"), self.variable("total", "i32")
+        place, before = self.variable("place", "i32"), self.variable("before", "i32")
+        self.put(f"(local.set ${place} (global.get $o)) (local.set ${total} (i32.const 0))")
+        if out:
+            self.put(f"(call $head (i32.const {0xDF if mapped else 0xDD}) (i32.const 0))")
+        self.put(f"(block $done{n} (loop $block{n} (local.set ${count} (call $count))")
+        self.put(f"(br_if $done{n} (i64.eqz (local.get ${count}))) (loop $item{n}")
+        if mapped:
+            self.put(f"(call ${'' if out else 'skip_'}string)")
+        item = schema["values" if mapped else "items"]
+        self.put(f"(local.set ${before} (global.get $p))")
+        self.value(item, None, space, depth, out=out)
+        # an item of no bytes would make a small record a huge list
+        self.put(f"(if (i32.eq (local.get ${before}) (global.get $p)) (then (call $fail)))")
+        self.put(f"(br_if $done{n} (global.get $bad))")
+        self.put(f"(local.set ${total} (i32.add (local.get ${total}) (i32.const 1)))")
+        self.put(f"(local.set ${count} (i64.sub (local.get ${count}) (i64.const 1)))")
+        self.put(f"(br_if $item{n} (i64.ne (local.get ${count}) (i64.const 0))))")
+        self.put(f"(br $block{n})))")
+        if out:
+            self.put(f"(call $number (local.get ${place}) (local.get ${total}))")
+
+    def enum(self, schema: Any, *, out: bool) -> Any:
+        symbols = schema["symbols"]
+        if len(symbols) > SYMBOLS_MAX:
+            raise UnsupportedError("an Avro enum of too many symbols")
+        if not out:
+            self.put("(call $skip_long)")
+            return Any
+        index = self.variable("symbol", "i64")
+        self.put(f"(local.set ${index} (call $read)) (block $enum")
+        for number, symbol in enumerate(symbols):
+            self.put(f"(if (i64.eq (local.get ${index}) (i64.const {number})) (then")
+            self.text(symbol)
+            self.put("(br $enum)))")
+        self.put("(call $fail))")
+        return Any
+
+    def fixed(self, schema: Any, *, out: bool) -> Any:
+        size = int(schema["size"])
+        if not 0 <= size < INPUT_BYTES_MAX:
+            raise UnsupportedError("an Avro fixed of no size that fits")
+        self.put(f"(call ${'bin' if out else 'step'} (i32.const {size}))")
+        return Any
+
+    def text(self, word: str) -> None:
+        data = word.encode()
+        at = self.constants.find(data)
+        if at < 0:
+            at = len(self.constants)
+            self.constants += data
+        if len(self.constants) > TABLE:
+            raise UnsupportedError("an Avro schema of too many names")
+        self.put(f"(call $text (i32.const {at}) (i32.const {len(data)}))")
+
+
+def _attributes(keep: Make) -> dict[str, Any]:
+    """Names and types of what is made."""
+    if not (isinstance(keep.make, type) and issubclass(keep.make, msgspec.Struct)):
+        raise UnsupportedError("only Structs are made")
+    return {field.name: field.type for field in msgspec.structs.fields(keep.make)}
+
+
+def _shallow(depth: int) -> None:
+    if depth > ITEM_DEPTH_MAX:  # or recursive
+        raise UnsupportedError(f"an Avro schema is nested deeper than {ITEM_DEPTH_MAX}")
+
+
+_SCALARS = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
