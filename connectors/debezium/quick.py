@@ -127,9 +127,7 @@ def compile_event(
 ) -> Quick:
     """The function for envelopes and key rows of a form that are decoded already."""
     lines = ["if event is None or k is None: return"]
-    return _compile(
-        "headers, k, event", lines, dict(names), form, placeholder, memory, sample
-    )
+    return _compile("headers, k, event", lines, dict(names), form, placeholder, memory, sample)
 
 
 def _compile(
