@@ -15,6 +15,7 @@ from figwatch.validators import canonical_times as times
 from figwatch.validators.canonical import MissingColumnError, Placeholder, UnknownValueError
 from figwatch.validators.canonical_atoms import Atom, finisher
 from figwatch.validators.canonical_kinds import NUMBERS, TIMES, Base, Kind
+from figwatch.validators.canonical_numbers import BadValueError
 from figwatch.validators.canonical_values import reader, unit_of
 from figwatch.validators.canonical_wire import PLAIN, Encoding, Wire
 from figwatch.validators.change import Side
@@ -190,7 +191,25 @@ def wire_of(agreement: Agreement, side: Side, wires: Wires) -> Wire | None:
 
 
 def column_atom(agreement: Agreement, side: Side, wires: Wires, placeholder: Placeholder) -> AtomOf:
-    """The right reader for a rule: constant, concat or one column."""
+    """The right reader for a rule: constant, concat or one column. Where a schema shows that the
+    mapping cannot be (a value map of words for a column of bytes), every value is a bad one.
+    """
+    try:
+        return _column_atom(agreement, side, wires, placeholder)
+    except BadValueError as error:
+        return _no_atom(f"the mapping of `{agreement.rule.name}` does not fit its type: {error}")
+
+
+def _no_atom(reason: str) -> AtomOf:
+    def atom(_raw: Any, _flags: int) -> Atom:
+        raise BadValueError(reason)
+
+    return atom
+
+
+def _column_atom(
+    agreement: Agreement, side: Side, wires: Wires, placeholder: Placeholder
+) -> AtomOf:
     t = agreement.rule.transforms
     if side is Side.SOURCE and t.has_constant:
         fixed = finisher(agreement.kind)(literal(t.constant, agreement.kind))
