@@ -20,8 +20,8 @@ from figwatch.streams.consumer import RawBatch
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.sender import Delivery, KeyValue, Lanes
-from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe
-from figwatch.validators.change import Gap, Heartbeat, Malformed, Topology, encode
+from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe, partition_of
+from figwatch.validators.change import Change, Gap, Heartbeat, Malformed, Topology, encode
 from figwatch.validators.errors import FigwatchError
 
 log = logging.getLogger("figwatch")
@@ -206,14 +206,18 @@ class DecodeAgent:
         n = self._changes.partitions
         parts: list[list[KeyValue]] = [[] for _ in range(n)]
         for record in found:
+            if isinstance(record, Change):  # nearly always
+                where = partition_of(record.pair, record.key, n)
+                parts[where].append((None, encode(record)))
+                continue
             if isinstance(record, Heartbeat):
                 self._heartbeats.heard(record)
                 continue
             if isinstance(record, Malformed):
                 self._bury(batch, record, delivery)
             entry = (None, encode(record))
-            where = destination(record, n)
-            for part in parts if where is None else (parts[where],):
+            place = destination(record, n)
+            for part in parts if place is None else (parts[place],):
                 part.append(entry)
         for number, part in enumerate(parts):
             if part:
