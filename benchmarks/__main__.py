@@ -9,6 +9,7 @@ import sys
 BENCHMARKS = {
     "decode": [],
     "state": ["--keys", "100000"],
+    "sagas": ["100000"],
 }
 
 
