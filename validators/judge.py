@@ -164,6 +164,9 @@ class Judge:
         effect = history.apply_source(state, change, index, stream.kept.taint, pair.rules.ring_size)
         if effect in {Effect.NEW, Effect.SAME} and state.source is not None:
             self._moved += leaving
+            if effect is Effect.SAME:
+                key = table_key(change.pair, change.key)
+                fence_trust.written_again(pair, key, index, change.offset)
             self._hold_times(pair, stream, change, lost=lost)
             clocks_us = pair.rules.clocks_us
             samples = source_explains(state.source, state.target, clocks_us)
@@ -187,16 +190,20 @@ class Judge:
             )  # fmt: skip
             self.ledger.converged(pair, samples, now_us)
             if _is_timed(change):
-                self._watch_fence(pair, state, shown, change.commit_us)
+                key = table_key(change.pair, change.key)
+                fence_trust.suspect(pair, key, state, shown, change.commit_us, now_us)
         return effect
 
-    def _watch_fence(self, pair: Pair, state: KeyState, shown: int, commit_us: int) -> None:
-        trusted = not pair.demoted
-        if fence_trust.watch(pair, state, shown, commit_us):
-            self.ledger.alarm(pair, "written_after_commit")
-        if trusted and pair.demoted:
-            self.ledger.alarm(pair, "fence_demoted")
-            self._recheck.add(pair.rules.name)
+    def _watch_fence(self) -> None:
+        for pair in self.pairs.values():
+            if not pair.suspicions:
+                continue
+            trusted = not pair.demoted
+            for _ in range(fence_trust.convict(pair, self._get)):
+                self.ledger.alarm(pair, "written_after_commit")
+            if trusted and pair.demoted:
+                self.ledger.alarm(pair, "fence_demoted")
+                self._recheck.add(pair.rules.name)
 
     def _hold_times(self, pair: Pair, stream: Stream, change: Change, *, lost: bool) -> bool:
         """Hold an event's commit time against its log's order and its stream's watermark.
@@ -421,6 +428,7 @@ class Judge:
     def evaluate(self, now_us: int) -> None:
         """Judge again every key that time, marks or readings can have settled."""
         self._refresh()
+        self._watch_fence()
         for key in list(self._suspects):
             self._settle_suspect(key, now_us)
         for key, state in list(self._unsettled.items()):

@@ -14,6 +14,9 @@ from figwatch.validators.state import Entry, KeyState, Source, Target, Track
 from figwatch.validators.stream import Stream
 
 if TYPE_CHECKING:
+    from figwatch.validators.fence_trust import Suspicion
+
+if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNBOUNDED = 1 << 62
@@ -84,7 +87,11 @@ class Pair:
         self.demoted = False
         """The replicator was seen to break what F rests on; its fence proves nothing more."""
         self.untold_late = 0
-        """Writes called done before they came, see `figwatch.validators.fence_trust`."""
+        """Writes called done before they came,"""
+        self.suspicions: list[Suspicion] = []
+        """and those that may have been: see `figwatch.validators.fence_trust`."""
+        self.written_again: dict[bytes, tuple[int, int]] = {}
+        """Stream and offset of the last event of a key that changed nothing, of the newest keys."""
         self._ripe: dict[int, Reading | None] = {}
         self.may_open: Callable[[bytes, KeyState], bool] = _always
         """Whether a divergence of a key (of the join table) may become a finding; asked of pairs
@@ -233,17 +240,23 @@ class Pair:
         old_us = self.watermarks[Side.TARGET] - last.commit_us - self.rules.clocks_us
         return old_us > self.rules.give_up_us or self.done(source, last, target) is not None
 
-    def was_done(self, entry: Entry, before_us: int) -> bool:
-        """Whether a reading answered before then had called this version done, and the replicator
-        has not gone back since.
-        """
+    def was_done(self, entry: Entry, before_us: int) -> Reading | None:
+        """The reading, answered before then, that had called this version done."""
         if not 0 <= entry.stream < len(self._all):
-            return False
-        stream = self._all[entry.stream]
-        reading = stream.ripe(before_us, 0)
+            return None
+        reading = self._all[entry.stream].ripe(before_us, 0)
         if reading is None or not _beyond(reading, entry.offset):
-            return False
-        return stream.rewound_us <= reading.answered_us
+            return None
+        return None if self.rewound_since(entry, reading) else reading
+
+    def rewound_since(self, entry: Entry, reading: Reading) -> bool:
+        """Whether the replicator has gone back in the version's partition since that reading."""
+        return self._all[entry.stream].rewound_us > reading.answered_us
+
+    def source_read_since(self, source: Source, read_us: int) -> bool:
+        """Whether all that the replicator can have written from before then is applied."""
+        streams = self._where_to_look(source)
+        return bool(streams) and all(self._all[i].covered_us > read_us for i in streams)
 
     def before_history(self, source: Source | None, target: Target | None) -> bool:
         """Whether nothing from before figwatch's first record, or lost since, can still be shown:

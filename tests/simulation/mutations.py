@@ -433,18 +433,24 @@ def falling_times_unnoticed(monkeypatch):
 
 @_mutation
 def early_commits_unnoticed(monkeypatch):
-    monkeypatch.setattr(fence_trust, "watch", lambda *_: False)
+    monkeypatch.setattr(fence_trust, "suspect", lambda *_: None)
 
 
 @_mutation
 def every_repair_demotes(monkeypatch):
-    real = fence_trust.watch
+    real = fence_trust.convict
 
-    def watch(pair, *args):
-        pair.demoted = real(pair, *args) or pair.demoted
-        return pair.demoted
+    def convict(pair, state_of):
+        late = real(pair, state_of)
+        pair.demoted = late > 0 or pair.demoted
+        return late
 
-    monkeypatch.setattr(fence_trust, "watch", watch)
+    monkeypatch.setattr(fence_trust, "convict", convict)
+
+
+@_mutation
+def every_late_write_convicts(monkeypatch):
+    monkeypatch.setattr(fence_trust, "_explained", lambda *_: False)
 
 
 # -- measurements --------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """What the fence rests on, broken: each is noticed, and said."""
 
+from figwatch.validators import fence_trust
 from figwatch.validators.change import Side
+from figwatch.validators.fence_trust import WRITTEN_AGAIN_MAX, written_again
 from figwatch.validators.outcome import Reason, Verdict
 from tests.unit.verdict.timeline import Timeline
 
@@ -16,7 +18,7 @@ def caught(key: str = "") -> Timeline:
     if key:
         line.source("A", key=key).reading()
     ms = (line.now_us - line.at_us(0)) / 1_000
-    return line.wait(50).beat(at=ms + 20).target("B", at=ms + 40)
+    return line.wait(50).beat(at=ms + 20).target("B", at=ms + 40).reading()
 
 
 WRITTEN_LATE = {"written_after_commit": 1, "fence_demoted": 1}
@@ -36,7 +38,7 @@ def test_writes_called_done_before_they_came_demote_the_fence_after_a_few(needs)
     def story():
         line, demoted = Timeline(), []
         for key in "xyz":
-            line.source("A", key=key).reading().wait(50).target("A", key=key)
+            line.source("A", key=key).reading().wait(50).target("A", key=key).reading()
             demoted.append(line.books().demoted)
         return demoted, len(line.findings())
 
@@ -47,7 +49,7 @@ def test_a_version_that_is_not_the_newest_is_no_repair():
     line = Timeline()
     for key in "xyz":
         line.source("A", key=key).target("A", key=key).source("B", key=key).source("C", key=key)
-        line.reading().wait(50).beat().wait(9_000).target("B", key=key)
+        line.reading().wait(50).beat().wait(4_000).target("B", key=key).reading()
     assert line.books().demoted
 
 
@@ -62,9 +64,10 @@ def test_repairs_of_many_rows_are_counted_and_demote_nothing():
     line = Timeline()
     for n in range(20):
         line.source("A", key=f"k{n}")
-    line.settle().wait(10_000)
+    line.settle().settle()
     for n in range(20):
         line.target("A", key=f"k{n}")
+    line.reading()
     assert (False, {"written_after_commit": 20}) == (line.books().demoted, line.books().alarms)
 
 
@@ -87,13 +90,13 @@ def test_a_demotion_voids_the_open_findings_that_rest_on_the_fence():
 def test_a_finding_that_rests_on_the_whole_history_survives_a_demotion():
     line = proved()
     line.source("A", key="z").target("A", key="z").target("X", key="z").settle()
-    line.target("B", at=70)
+    line.target("B", at=70).reading()
     assert Verdict.DIVERGENT == line.verdict("z")
 
 
 def test_a_repair_by_people_is_no_proof_against_the_fence(needs):
     def story():
-        line = proved().wait(30_000).target("B")
+        line = proved().wait(30_000).reading().wait(50).target("B").reading()
         return line.verdict(), line.books().demoted
 
     needs("every_repair_demotes", story, (Verdict.CONSISTENT, False), (Verdict.CONSISTENT, True))
@@ -102,6 +105,76 @@ def test_a_repair_by_people_is_no_proof_against_the_fence(needs):
 def test_the_next_change_heals_with_its_own_version_and_demotes_nothing():
     line = proved().source("C").target("C")
     assert (Verdict.CONSISTENT, False) == (line.verdict(), line.books().demoted)
+
+
+def test_a_version_that_the_connector_emits_again_is_not_called_late(needs):
+    """figwatch reads the second copy of B after its write; B was lost the first time."""
+
+    def story():
+        line = caught_by("again")
+        return line.books().alarms
+
+    needs("every_late_write_convicts", story, {}, WRITTEN_LATE)
+
+
+def test_a_later_version_of_equal_value_is_not_called_late(needs):
+    """The write is that of the second B, which figwatch has not read yet."""
+
+    def story():
+        line = caught_by("equal")
+        return line.books().alarms
+
+    needs("every_late_write_convicts", story, {}, WRITTEN_LATE)
+
+
+def test_an_update_that_changes_nothing_writes_the_version_again():
+    assert {} == caught_by("touch").books().alarms
+
+
+def test_what_is_remembered_of_such_updates_is_bounded():
+    pair = Timeline().judge.pairs["stock"]
+    for n in range(WRITTEN_AGAIN_MAX + 5):
+        written_again(pair, b"%d" % n, 0, n)
+    assert WRITTEN_AGAIN_MAX == len(pair.written_again)
+
+
+def caught_by(way: str) -> Timeline:
+    """B was lost and is committed as done; the value comes by another event, read after it."""
+    line = Timeline().source("A").target("A").source("B").reading()
+    ms = (line.now_us - line.at_us(0)) / 1_000
+    line.wait(50).beat(at=ms + 20).target("B", at=ms + 40)
+    if way == "again":
+        line.again(1)
+    elif way == "touch":
+        line.source("B", at=ms + 30)
+    else:
+        line.source("C", at=ms + 30).source("B", at=ms + 31)
+    return line.reading()
+
+
+def test_a_suspicion_waits_for_what_figwatch_has_not_read():
+    line = Timeline().source("A").target("A").source("B").reading()
+    ms = (line.now_us - line.at_us(0)) / 1_000
+    line.wait(50).beat(at=ms + 20).target("B", at=ms + 40).unread(1).reading()
+    waiting = line.books().demoted
+    assert (False, False) == (waiting, line.again(1).reading().books().demoted)
+
+
+def test_a_reading_from_long_before_the_write_accuses_nobody():
+    """The replicator may have been sent back and have come again, with nobody looking."""
+    line = proved().wait(30_000).target("B").reading()
+    assert (False, {}) == (line.books().demoted, line.books().alarms)
+
+
+def test_suspicions_are_bounded(monkeypatch):
+    monkeypatch.setattr(fence_trust, "SUSPICIONS_MAX", 5)
+    line = Timeline()
+    for n in range(9):
+        line.source("A", key=f"k{n}")
+    line.reading()
+    for n in range(9):
+        line.target("A", key=f"k{n}")
+    assert {"written_after_commit": 5} == line.reading().books().alarms
 
 
 def test_a_rewind_that_heals_demotes_nothing():
