@@ -94,6 +94,7 @@ UNIT_ONLY = {
     "moves_forget_long_values": "makes keys unknown, which is allowed, never wrong",
     "foreign_values_need_not_stand": "needs somebody to repair his own mistake at once",
     "early_commits_unnoticed": "a seed may pass by chance: test_seeds.py has its own test",
+    "every_late_write_convicts": "says less than it could, never anything wrong",
     "every_repair_demotes": "says less than it could, never anything wrong",
     "repeats_shown_at_once": "a measurement",
     "written_again_shows_the_next": "a measurement",
