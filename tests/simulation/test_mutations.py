@@ -43,9 +43,6 @@ WEATHERS = {
     "ring_survives_a_loss": Weather(**SLOW, keys=2, malformed=3.0),
     "malformed_records_ignored": Weather(**BUSY, keys=3, malformed=3.0),
     "history_before_the_first_record_ignored": Weather(**LATE, keys=6, stalls=3.0),
-    "the_first_record_was_no_copy": Weather(
-        **BUSY, seconds=3.0, slow=True, keys=3, late_start=True, connector_crashes=8.0
-    ),
     "absence_needs_no_beginning": Weather(**LATE, keys=6),
     "new_snapshots_ignored": Weather(faults=0.0, keys=6, lost_slot=True),
     "every_tombstone_stands_alone": Weather(**BUSY, keys=3, connector_crashes=12.0),
@@ -83,6 +80,7 @@ UNIT_ONLY = {
     "rewinds_ignored": "calls what is really lost divergent while an operator repairs it",
     "any_event_releases_the_frontier": "needs a copy that figwatch could not read at first",
     "every_first_event_is_a_birth": "needs a target loaded before the source's snapshot",
+    "the_first_record_was_no_copy": "needs a late start right at a copy: one seed in 500",
     "snapshots_release_the_frontier": "needs a snapshot just between two copies: one seed in 100",
     "duplicates_by_position_alone": "needs a restored database, whose log starts lower",
     "only_the_first_record_counts_as_lost": "needs a whole life of a row lost in one gap",
