@@ -32,10 +32,10 @@ types: $(READY)
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p figwatch
 
 unit: $(READY)
-	$(BIN)/pytest -q --ignore=tests/e2e
+	$(BIN)/pytest -q -n 3 --ignore=tests/e2e
 
 e2e: $(READY)
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile --durations=25 tests/e2e
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
