@@ -60,7 +60,7 @@ CASES = {
 }
 
 
-def tests_of() -> dict[int, list[str]]:
+def forms_tested_of() -> dict[int, list[str]]:
     """Case → what shows it: functions by their names, and forms by the cases they name."""
     found: dict[int, list[str]] = {number: [] for number in CASES}
     for path in sorted(HERE.glob("test_*.py")):
@@ -87,7 +87,7 @@ def table() -> str:
         "| case | what | shown by |",
         "|---|---|---|",
     ]
-    for number, shown in tests_of().items():
+    for number, shown in forms_tested_of().items():
         names = "<br>".join(name.replace("|", "\\|") for name in shown)
         lines.append(f"| {number} | {CASES[number]} | {names} |")
     return "\n".join(lines) + "\n"
