@@ -184,7 +184,8 @@ def _none_divergent(name: str, pair: PairSummary, _: SyncCriteria, __: int) -> C
     if not count:
         return Criterion("none_divergent", name, Answer.PASS, "no key is divergent")
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(pair.open_findings.items()) if n)
-    reason = f"{count} keys are divergent" + (f" ({kinds})" if kinds else "")
+    reason = f"{count} keys are divergent" if count != 1 else "1 key is divergent"
+    reason += f" ({kinds})" if kinds else ""
     fix = "repair them: `figwatch findings --open` lists them"
     if pair.unlisted:
         fix += f", but for {pair.unlisted} that are only counted (limits.findings_listed_max)"
