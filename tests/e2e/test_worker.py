@@ -110,7 +110,7 @@ def test_it_makes_topics_of_its_own_and_touches_none_of_the_users(migration):
     )
     assert {f"{migration.app}-{kind}" for kind in kinds} == {t for t in made if "figwatch" in t}
     policies = {kind: policy(migration, f"{migration.app}-{kind}") for kind in kinds}
-    compacted = {"join-changelog", "findings", "summaries"}
+    compacted = {"join-changelog", "findings", "summaries", "schemas"}
     assert {k: "compact" if k in compacted else "delete" for k in kinds} == policies
     assert ends == {t: users_end(migration, t) for t in ends}
 
