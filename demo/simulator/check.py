@@ -173,7 +173,7 @@ def _compare_ends(outcome: Outcome, replayed: Replayed, truth: Truth) -> None:
 def _may_wait(verdict: Verdict | None, weather: Weather, *, demoted: bool) -> bool:
     """Whether an honest answer may be less than `divergent`."""
     if verdict is None:
-        return bool(weather.late_start or weather.gaps)
+        return bool(weather.late_start or weather.gaps or weather.malformed)  # its only record
     if verdict is Verdict.UNKNOWN:
         return weather.losing or demoted
     return verdict is Verdict.OVERDUE and (demoted or not (weather.fence or weather.patient))

@@ -45,11 +45,17 @@ def story(watched):
     told.during = until(lambda: [n for n in watched.query(DIVERGENT) if n])
     told.console = until(lambda: bad(watched.console()))
     item = planted.expected[0]
-    told.explained = watched.console("key", pair=item.pair, key=str(item.item_id))
+    told.explained = until(
+        lambda: divergent(watched.console("key", pair=item.pair, key=str(item.item_id)))
+    )
     watched.migration.faults.repair(planted)
     told.resolved = until(lambda: watched.alerts(ALERT, "resolved"))
     told.after = until(lambda: [n for n in watched.query(DIVERGENT) if not n] or None)
     return told
+
+
+def divergent(explained):
+    return explained if explained["verdict"] == "divergent" else None
 
 
 def bad(state):
