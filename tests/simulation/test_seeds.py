@@ -17,7 +17,7 @@ from figwatch.demo.simulator.scenario import Scenario
 from figwatch.demo.simulator.shrink import shrink
 from figwatch.demo.simulator.weather import Weather
 
-SEEDS = int(os.environ.get("FIGWATCH_SEEDS", "2000"))
+SEEDS = int(os.environ.get("FIGWATCH_SEEDS", "1000"))
 FIRST = int(os.environ.get("FIGWATCH_FIRST_SEED", "0"))
 PROCESSES = 2
 
