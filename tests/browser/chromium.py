@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from figwatch.demo.sandbox import tools
 
@@ -38,17 +39,29 @@ def fetched():
 
 
 def lacking():
-    """Packages to unpack: Chromium and whatever it needs that is not installed."""
+    """Packages to unpack: Chromium and whatever it needs that is not installed. apt is asked with
+    lists of its own: a machine may never have had any.
+    """
     wanted = ["chromium", "chromium-common"]
     if shutil.which("apt-get") is None:
         return tuple(wanted)
-    done = subprocess.run(
-        ["apt-get", "-s", "-q", "--no-install-recommends", "install", "chromium"],
-        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"LC_ALL": "C"},
-    )  # fmt: skip
-    lines = [line.split() for line in done.stdout.splitlines()]
+    with TemporaryDirectory() as lists:
+        Path(lists, "partial").mkdir()
+        own = ["-q", "-o", f"Dir::State::Lists={lists}", "-o", "APT::Sandbox::User="]
+        ask("apt-get", *own, "update")
+        install = ("-s", "--no-install-recommends", "install", "chromium")
+        lines = [line.split() for line in ask("apt-get", *own, *install).splitlines()]
     wanted += [words[1] for words in lines if words and words[0] == "Inst"]
     return tuple(dict.fromkeys(wanted))
+
+
+def ask(*command):
+    """What it prints; nothing where it fails, and then the download says why."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"LC_ALL": "C"},
+    )  # fmt: skip
+    return done.stdout
 
 
 def exists(chromium):
