@@ -68,7 +68,9 @@ def suspect(
     if len(pair.suspicions) >= SUSPICIONS_MAX:
         return
     told = finding is not None and finding.evidence == Evidence.FENCE
-    false = finding is not None and told and written_us <= finding.detected_us
+    # Surely before the finding, whatever the two clocks are: else it may be the finding's repair.
+    latest_us = commit_us + pair.rules.skew_us
+    false = finding is not None and told and latest_us <= finding.detected_us
     repair = told and entry is source.ring[-1]
     pair.suspicions.append(Suspicion(key, now_us, entry, reading, false, repair))
 

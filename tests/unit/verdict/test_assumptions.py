@@ -160,6 +160,16 @@ def test_a_suspicion_waits_for_what_figwatch_has_not_read():
     assert (False, False) == (waiting, line.again(1).reading().books().demoted)
 
 
+def test_a_repair_that_the_clocks_cannot_tell_from_an_earlier_write_demotes_nothing():
+    """The databases' clocks may differ by 400 ms; the repair came 100 ms after the finding."""
+    line = Timeline(rules={"skew_us": 400_000}).source("A").target("A").source("B").reading()
+    line.wait(600).beat()
+    assert Verdict.DIVERGENT == line.verdict()
+    ms = (line.now_us - line.at_us(0)) / 1_000
+    line.wait(100).target("B", at=ms + 100).reading()
+    assert (False, {"written_after_commit": 1}) == (line.books().demoted, line.books().alarms)
+
+
 def test_a_reading_from_long_before_the_write_accuses_nobody():
     """The replicator may have been sent back and have come again, with nobody looking."""
     line = proved().wait(30_000).target("B").reading()
