@@ -156,11 +156,3 @@ class MySqlStatements(OneSide):
     def tallied(self, keys: Sequence[KeyText], ranges: Sequence[Range]) -> str | None:
         del keys, ranges
         return None
-
-    # -- checksums: the planner never asks for them here
-
-    def leaves(self, bounds: Range, mask: int) -> str:
-        raise NotImplementedError
-
-    def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> str:
-        raise NotImplementedError

@@ -6,7 +6,7 @@ MySQL's.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from figwatch.validators.change import Side
 from figwatch.validators.sweep_facts import ColumnFacts, TableFacts
@@ -52,6 +52,11 @@ class Statements(Protocol):
 
     def tallied(self, keys: Sequence[KeyText], ranges: Sequence[Range]) -> Any | None:
         """How many of these keys lie in each range, as one row; None where it cannot be asked."""
+
+
+@runtime_checkable
+class RowHashes(Protocol):
+    """What can be asked besides, where the database can hash rows."""
 
     def leaves(self, bounds: Range, mask: int) -> Any:
         """For each leaf (rows by their key's hash): its number, rows, and their hashes in one."""

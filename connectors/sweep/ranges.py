@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar
 
-from figwatch.connectors.sweep.one_side import KeyText, Range
+from figwatch.connectors.sweep.one_side import KeyText, Range, RowHashes
 from figwatch.connectors.sweep.reading import Found, Reading, same, text_of
 from figwatch.connectors.sweep.rows import Row, UnreadableKeyError
 from figwatch.validators.change import Side
@@ -110,8 +110,13 @@ class Checksums(Ranges):
         source, target = (sum(int(leaf[0]) for leaf in side.values()) for side in sums)
         return sums, (source, target)
 
+    def _row_hashes(self, side: Side) -> RowHashes:
+        statements = self._reading.readers[side].statements
+        assert isinstance(statements, RowHashes)  # the planner goes this way only where both can
+        return statements
+
     def _leaves(self, side: Side, bounds: Range, mask: int) -> dict[int, tuple[int, int]]:
-        statement = self._reading.readers[side].statements.leaves(bounds, mask)
+        statement = self._row_hashes(side).leaves(bounds, mask)
         found = self._reading.sessions[side].rows(statement)
         return {leaf: (count, total) for leaf, count, total in found}
 
@@ -136,7 +141,7 @@ class Checksums(Ranges):
         reader, limit = self._reading.readers[side], 2 * rows
         after, end = bounds
         while True:
-            statement = reader.statements.hashed_keys((after, end), mask, leaves, limit)
+            statement = self._row_hashes(side).hashed_keys((after, end), mask, leaves, limit)
             page = self._reading.sessions[side].rows(statement)
             for *texts, row_hash in page:
                 text = tuple(texts)
