@@ -59,8 +59,10 @@ def divergent(explained):
 
 
 def bad(state):
-    """The console's state once the fault is told by all of it: the gates are asked less often."""
-    failed = any(stage["verdict"] == "fail" for stage in state["stages"])
+    """The console's state once the fault is told by all of it: the gates are asked less often, and
+    each stage's at its own time.
+    """
+    failed = any(s["name"] == "sync" and s["verdict"] == "fail" for s in state["stages"])
     told = state["headline"]["tone"] == "bad" and state["findings_open"] and failed
     return state if told else None
 
