@@ -134,6 +134,14 @@ class PairConfig(Section):
     target_topics: list[str] = Field(default=[])
     """Topics of the target table, likewise."""
 
+    source_tables: list[str] = Field(default=[])
+    """Tables (`schema.table`; MySQL and MariaDB `database.table`) whose rows in those topics are
+    the source table's: for topics that a router fills from several tables. Left out, it is `source`
+    where pairs of several tables read a topic, and all that a topic carries otherwise."""
+
+    target_tables: list[str] = Field(default=[])
+    """Tables whose rows are the target table's, likewise."""
+
     key: dict[str, str | ColumnConfig] = Field(min_length=1)
     """Key columns: source column to target column (`item_id: sku`), or to a mapping with a type."""
 

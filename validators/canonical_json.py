@@ -23,7 +23,7 @@ def parse_json(text: str | bytes) -> Any:
         raise BadValueError("a JSON document is too large")
     try:
         return JSON.decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, ArithmeticError):  # the last: 1e9999999999999999999
         return _parse_long_numbers(text)
     except RecursionError:
         raise BadValueError("a JSON document is nested too deeply") from None

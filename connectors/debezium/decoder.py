@@ -21,6 +21,7 @@ from figwatch.connectors.debezium.plan import Feed
 from figwatch.connectors.debezium.route import Record, Route
 from figwatch.connectors.debezium.shapes import Ignored
 from figwatch.connectors.debezium.source import Nulls
+from figwatch.connectors.debezium.tables import TableRoutes, Told, routes_of
 from figwatch.connectors.registry import Registry
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
@@ -269,33 +270,34 @@ class Decoder:
 
         return _Pair(rule, tuple(map(agreement, rule.key)), tuple(map(agreement, rule.columns)))
 
-    def _make_routes(self) -> dict[str, Route]:
-        feeds: dict[str, list[Feed]] = {}
+    def _make_routes(self) -> dict[str, Route | TableRoutes]:
+        told: dict[str, list[Told]] = {}
         side_of: dict[str, str] = {}
         for pair in self._config.pairs:
             made = self._pairs[pair.name]
+            source, target = self._config.source_topics(pair), self._config.target_topics(pair)
             both = (
-                (Side.SOURCE, self._config.source_side, self._config.source_topics(pair)),
-                (Side.TARGET, self._config.target_side, self._config.target_topics(pair)),
+                (Side.SOURCE, self._config.source_side, source, pair.source_tables, pair.source),
+                (Side.TARGET, self._config.target_side, target, pair.target_tables, pair.target),
             )
-            for side, name, topics in both:
+            for side, name, topics, tables, table in both:
                 for topic in topics:
                     feed = Feed(made.rule, side, made.key, made.columns)
-                    feeds.setdefault(topic, []).append(feed)
+                    told.setdefault(topic, []).append(Told(feed, tables, table))
                     side_of[topic] = name
-        return {
-            topic: Route(
-                topic,
-                found,
-                self._avro[side_of[topic]],
-                self._placeholder,
-                self.ignored,
-                self._reset,
-                self._nulls[side_of[topic]],
-                quick=self._quick,
-            )
-            for topic, found in feeds.items()
-        }
+        return {topic: self._make_route(topic, side_of[topic], of) for topic, of in told.items()}
+
+    def _make_route(self, topic: str, side: str, told: list[Told]) -> Route | TableRoutes:
+        avro = self._avro[side]
+
+        def make(feeds: Sequence[Feed]) -> Route:
+            return Route(
+                topic, feeds, avro, self._placeholder, self.ignored, self._reset,
+                self._nulls[side], quick=self._quick,
+            )  # fmt: skip
+
+        prefix = self._config.sides[side].topic_prefix
+        return routes_of(told, prefix, make, avro, self.ignored)
 
     def _make_heartbeats(self) -> None:
         for name, side in self._config.sides.items():

@@ -20,6 +20,8 @@ class Reason(enum.StrEnum):
     """The pair's key columns are neither in the key nor in the row."""
     KEY_MISMATCH = "key_mismatch"
     """Key and row name different rows, or the key is made up (REPLICA IDENTITY USING INDEX)."""
+    NO_TABLE = "no_table"
+    """It does not say which of its topic's tables it is of."""
     MISSING_COLUMN = "missing_column"
     """A mapped column is not in the record."""
     BAD_VALUE = "bad_value"

@@ -174,6 +174,20 @@ class Route:
         except MalformedError as error:
             return self._rows.malformed(where, headers, key, error.reason, str(error))
 
+    def refuse(  # the arguments of `decode`
+        self,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        reason: Reason,
+        detail: str,
+    ) -> Decoded:
+        """A Malformed for each pair, for a record that the caller cannot use."""
+        where = (self.topic, partition, offset, append_us)
+        return self._rows.malformed(where, headers, key, reason, detail)
+
     def _be_quick(self, key: bytes | None, event: Any, plan: RowPlan) -> None:
         """Know what the usual records of this topic look like: this one went the plain way."""
         found = self._keys.form(key)

@@ -33,6 +33,8 @@ class Ignored(enum.StrEnum):
     """BEGIN or END."""
     OTHER_TOPIC = "other_topic"
     """A topic that feeds no pair: signals, unmapped tables."""
+    OTHER_TABLE = "other_table"
+    """A row of a table that feeds no pair, in a topic that carries several."""
     NULL_RECORD = "null_record"
     """Neither key nor value: the tombstone of a table without key; a heartbeat without value."""
     HEARTBEAT_SNAPSHOT = "heartbeat_snapshot"

@@ -278,6 +278,8 @@ def test_a_missing_mapped_column_keeps_the_key(mono):
         (b"[1]", "unknown_shape"),
         (b"7", "unknown_shape"),
         (b"", "bad_json"),
+        (dump('{"id":1,"v":1e99999999999999999999}'), "unknown_shape"),  # no Decimal goes so far
+        (b'{"id":1,"v":1e99999999999999999999}', "bad_json"),
         (b"\0\0", "unknown_framing"),
         (b"\0\0\0\0\x07\x02", "unknown_framing"),
         (b"{" * 5_000, "bad_json"),
