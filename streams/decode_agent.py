@@ -16,12 +16,13 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 import xxhash
 
+from figwatch.connectors.debezium.malformed import Reason
 from figwatch.streams.consumer import RawBatch
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.sender import Delivery, KeyValue, Lanes
 from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe, partition_of
-from figwatch.validators.change import Change, Gap, Heartbeat, Malformed, Topology, encode
+from figwatch.validators.change import Change, Gap, Heartbeat, Malformed, Side, Topology, encode
 from figwatch.validators.errors import FigwatchError
 
 log = logging.getLogger("figwatch")
@@ -103,8 +104,13 @@ class DecodeAgent:
         self._slots = asyncio.Semaphore(BATCHES_ON_THE_WAY_MAX)
         self.progress: dict[tuple[str, int], Progress] = {}
         self.records = 0
-        self.malformed: Counter[tuple[str, str]] = Counter()
-        """By side and reason, since this worker started."""
+        reasons = (*Reason, DECODER_FAILED)
+        self.malformed: Counter[tuple[str, str]] = Counter(
+            {(plan.side_name(side), str(reason)): 0 for side in Side for reason in reasons}
+        )
+        """By side and reason, since this worker started: shown before there is one (see
+        `figwatch.streams.metrics`).
+        """
         self.gaps = 0
         self.waits = 0
         """How often decoding waited for a server."""

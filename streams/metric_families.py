@@ -160,8 +160,10 @@ figwatch.
 
 TAIL = """
 Both histograms have the bounds 0.05 and 1.0. Counters count what this process saw since it
-started: what another worker counted before a partition came here is not counted again. The pair
-`figwatch_canary`, where it is enabled, differs on purpose: leave it out of sums over pairs.
+started: what another worker counted before a partition came here is not counted again. Counters of
+what is rare are there, at 0, before it happens, so that an alert on their growth hears of the first
+time. The pair `figwatch_canary`, where it is enabled, differs on purpose: leave it out of sums over
+pairs.
 """
 
 _TITLES = {

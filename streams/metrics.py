@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -24,6 +24,8 @@ from figwatch.streams.readings import Readings
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.ledger import Alarm
+from figwatch.validators.outcome import Kind
 from figwatch.validators.summary import PairSummary, Summary
 
 BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -71,6 +73,18 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
         for side, sketch in pair.capture.items():
             yield from _samples(("capture", name, side), sketch)
     yield from saga_metrics.counts(summary)
+
+
+def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
+    """Rare counts, which are shown before there is anything to count: a counter that appears with
+    its first event has not grown for Prometheus, so that no alert would hear of that event.
+    """
+    for summary in summaries:
+        for pair in summary.pairs:
+            yield from (("findings", pair, kind.name.lower()) for kind in Kind)
+            yield from (("alarms", pair, alarm) for alarm in get_args(Alarm))
+            yield from (("duplicates", pair, side.name.lower()) for side in Side)
+        yield from saga_metrics.begun(summary)
 
 
 def _samples(name: Name, sketch: Quantiles) -> Iterator[tuple[Name, int]]:
@@ -121,7 +135,7 @@ class WorkerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family."""
         summaries = list(self._summaries())  # brings the counters up to date
-        yield from self._counters()
+        yield from self._counters(summaries)
         yield from self._histograms()
         yield from self._gauges(summaries)
         yield from self._local()
@@ -129,14 +143,15 @@ class WorkerMetrics(Collector):
     def _side(self, role: str) -> str:
         return self._plan.side_name(Side[role.upper()])
 
-    def _counters(self) -> Iterator[Metric]:
+    def _counters(self, summaries: list[Summary]) -> Iterator[Metric]:
         made: dict[str, Any] = {
             name: family(name) for name in ("changes", "duplicates", "findings", "alarms")
         }
         made["within"] = family("converged_within_objective")
         made["transient"] = family("transient")
         made |= {name: family(name) for name in ("saga", "saga_events")}
-        for (kind, *labels), total in sorted(self._books.totals.items()):
+        totals = dict.fromkeys(_begun(summaries), 0) | self._books.totals
+        for (kind, *labels), total in sorted(totals.items()):
             if kind in made:
                 if kind in {"changes", "duplicates"}:
                     labels[1] = self._side(labels[1])

@@ -6,9 +6,21 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from figwatch.streams.metric_families import family
+from figwatch.validators.sagas.instance import Outcome
 from figwatch.validators.summary import Summary
 
 _US = 1_000_000
+_PROBLEMS = (
+    "late", "duplicate", "reopened", "evicted", "unreadable", "out_of_order", "repeated", "clocks",
+    "undeclared", "undeclared_event",
+)  # fmt: skip
+
+
+def begun(summary: Summary) -> Iterator[tuple[str, ...]]:
+    """Names of the rare counts, shown before there is anything to count."""
+    for saga in summary.sagas:
+        yield from (("saga", saga, outcome.name.lower()) for outcome in Outcome)
+        yield from (("saga_events", saga, problem) for problem in _PROBLEMS)
 
 
 def counts(summary: Summary) -> Iterator[tuple[tuple[str, ...], int]]:

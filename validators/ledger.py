@@ -5,6 +5,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -28,6 +29,10 @@ MAX_RESOLVED = 1_000
 _SIDES = tuple(side.name.lower() for side in Side)
 _OPS = ("c", "u", "d", "r", "tombstone")
 """By `Op`."""
+
+Alarm = Literal["written_after_commit", "fence_demoted", "time_regression", "late_target_event"]
+"""Assumptions that were found broken, as books and metrics name them."""
+
 _CHANGES = tuple(tuple(f"{side}:{op}" for op in _OPS) for side in _SIDES)
 
 
@@ -120,7 +125,7 @@ class Ledger:
                 sketch.add(sample_us, pair.rules.objective_us)
             books.lately.add(now_us, len(samples_us), sketch.within - before)
 
-    def alarm(self, pair: Pair, name: str) -> None:
+    def alarm(self, pair: Pair, name: Alarm) -> None:
         """Count an assumption found broken."""
         if pair.measures:
             _count(self.books(pair).alarms, name)

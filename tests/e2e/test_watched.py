@@ -6,14 +6,15 @@ import pytest
 
 from figwatch.dashboards.boards import BOARDS
 from figwatch.demo.truth import Fault
+from tests.component.rare import CAUSES
+from tests.dashboards import asked
 from tests.e2e.test_demo_programs import clear
 from tests.e2e.watched import JOB, Watched, until
 
-RARE = {
-    "canary", "broken assumption", "failed readings", "duplicates", "sweep", "sagas",
-    "unknown keys",
-}  # fmt: skip
-"""What the sample migration does not do: panels that need it may stay empty."""
+RARE = set(CAUSES) - {"divergence", "unknown keys"}
+"""What the sample migration does not do: panels that need it may stay empty, because
+tests/component/test_panels.py shows them.
+"""
 DIVERGENT = f'sum(figwatch_keys{{job="{JOB}", verdict="divergent"}})'
 ALERT = "FigwatchDivergence"
 
@@ -42,6 +43,7 @@ def story(watched):
     planted = watched.migration.faults.plant(Fault.LOST_UPDATE)
     watched.plant_broken_record()
     told.fired = until(lambda: watched.alerts(ALERT, "firing"))
+    told.broken = until(lambda: watched.alerts("FigwatchMalformedRecords", "firing"))
     told.during = until(lambda: [n for n in watched.query(DIVERGENT) if n])
     told.console = until(lambda: bad(watched.console()))
     item = planted.expected[0]
@@ -78,6 +80,10 @@ def test_a_planted_divergence_is_alerted_with_its_runbook_and_its_repair_resolve
     assert [0.0] == story.after
 
 
+def test_one_broken_record_is_alerted_although_its_counter_had_never_counted_before(story):
+    assert ["bad_json"] == [alert["labels"]["reason"] for alert in story.broken]
+
+
 def test_the_console_says_it_and_explains_the_key(story):
     assert "divergent" in story.console["headline"]["title"]
     (sync,) = [stage for stage in story.console["stages"] if stage["name"] == "sync"]
@@ -90,17 +96,10 @@ def test_the_console_says_it_and_explains_the_key(story):
     assert all("values" in version for version in story.explained["versions"])
 
 
-def asked(expr):
-    """A panel's query as Grafana asks it, all variables on "All"."""
-    for name in ("$job", "$instance", "$pair"):
-        expr = expr.replace(name, ".+")
-    return expr.replace("$__rate_interval", "20s")
-
-
 @pytest.mark.usefixtures("story")
 def test_every_panel_of_every_dashboard_has_shown_data(watched):
     needs = {panel.needs for board in BOARDS for panel in board.panels}
-    assert needs <= RARE | {"", "divergence", "malformed"}
+    assert needs <= set(CAUSES) | {"", "malformed"}
     queries = [
         (f"{board.title}: {panel.title}", asked(expr))
         for board in BOARDS

@@ -18,6 +18,7 @@ import httpx
 from confluent_kafka import Producer
 
 from figwatch.demo.configuration import configuration, environment
+from figwatch.demo.keyspace import FAULTS
 from figwatch.demo.migration import Migration, MigrationSettings
 from figwatch.demo.sandbox import tools
 from figwatch.demo.sandbox.ports import choose
@@ -191,7 +192,9 @@ class Watched:
         return [a for a in self.heard if a["labels"]["alertname"] == name and a["status"] == status]
 
     def plant_broken_record(self):
-        """A record of a connector that cannot be decoded, with a key that can."""
+        """A record of a connector that cannot be decoded, with a key that can: of an item that
+        nothing else touches, or its next good event would settle it before Prometheus looks.
+        """
         producer = Producer({"bootstrap.servers": self.endpoints.bootstrap_servers})
-        producer.produce(BROKEN_TOPIC, b"{", key=b'{"sku":"1"}')
+        producer.produce(BROKEN_TOPIC, b"{", key=b'{"sku":"%d"}' % FAULTS[-1])
         assert 0 == producer.flush(10)
