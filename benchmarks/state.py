@@ -104,7 +104,7 @@ def main() -> None:
     assert verdicts(judge, now_us) == expected, verdicts(judge, now_us)
     assert len(judge.take_findings()) == WRONG
 
-    judge._dirty = set(judge._keys)  # noqa: SLF001  # all of it, as the changelog would have it
+    judge.table._dirty = set(judge.table.keys_of("stock"))  # noqa: SLF001  # all of it, as the changelog would have it
     changelog = dict(judge.take_dirty())
     sizes = sum(len(value) for key, value in changelog.items() if key != META)
     del judge

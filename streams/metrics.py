@@ -21,10 +21,10 @@ from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
+from figwatch.validators.books import Alarm
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.ledger import Alarm
 from figwatch.validators.outcome import Kind
 from figwatch.validators.summary import PairSummary, Summary
 

@@ -11,8 +11,8 @@ repair, be it of many rows, is only counted.
 But the same value can come by a way that figwatch has not read yet: the connector emits the version
 again after a restart, or a later version equals it. So a late write is a suspicion until the source
 is read up to an end that was asked for after the target's event: the replicator writes only what is
-in the topic already. `figwatch.validators.judge` calls `suspect` with every target event and
-`convict` with every evaluation.
+in the topic already. `figwatch.validators.row_records` calls `suspect` with every target event,
+`figwatch.validators.settling` `convict` with every evaluation.
 """
 
 from collections.abc import Callable

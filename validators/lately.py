@@ -1,7 +1,7 @@
 """How much of what converged lately was within the objective: counts by minute and by hour.
 
 A planned stall must not spoil the share for ever, so the gate asks for a window. What
-`figwatch.validators.ledger` books here, `figwatch.validators.gate` asks.
+`figwatch.validators.books` books here, `figwatch.validators.gate` asks.
 """
 
 import msgspec

@@ -2,8 +2,8 @@
 hold for every key, and so as small as it can be made cheaply.
 
 A version byte and a msgpack array, in which nearly every number is written as its distance from
-the source's newest version: on a healthy key they are equal or close. `figwatch.validators.judge`
-packs a key when it settles.
+the source's newest version: on a healthy key they are equal or close.
+`figwatch.validators.key_table` packs a key when it settles.
 """
 
 import msgspec

@@ -1,6 +1,6 @@
 """One pair while it is judged: its rules, the streams of both sides, its watermarks.
 
-`figwatch.validators.rules` reads it; `figwatch.validators.judge` keeps it.
+`figwatch.validators.rules` reads it; `figwatch.validators.surroundings` keeps it.
 """
 
 from dataclasses import dataclass

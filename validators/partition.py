@@ -94,7 +94,7 @@ class PartitionJudge:
             _, stream = self.rows.place(bad.topic, bad.partition)
             new = stream.first_sight(bad.offset, "", bad.key)
             if new:
-                self.rows.ledger.malformed(bad)
+                self.rows.ledger.books.malformed(bad)
         if new:
             self.sagas.lost(bad.topic, bad.append_us)
 

@@ -2,7 +2,7 @@
 and most unknown ones. They are packed like consistent keys, a million of them cost no more than
 that; what they add to the sums of a pair is kept here.
 
-`figwatch.validators.judge` lets keys rest and wakes them.
+`figwatch.validators.settling` lets keys rest, `figwatch.validators.key_table` wakes them.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """What is known of one raw partition: how far it was applied, its watermark, its coverage, and the
 readings of the replicator on it.
 
-`figwatch.validators.pair` asks; `figwatch.validators.judge` tells.
+`figwatch.validators.pair` asks; `figwatch.validators.surroundings` tells.
 """
 
 from bisect import bisect_left

@@ -4,8 +4,8 @@ A sweep reads tables, the streams tell histories. Where the streams explain the 
 decide (in flight, or a finding that is known). Where both sides' streams were read past the look,
 the replicator has done with everything the topic held then, no event of the key came, and the
 tables still disagree in a way the streams do not know, something was lost or went past the capture:
-that is a finding with evidence `sweep`. `figwatch.validators.judge` keeps suspects until they are
-settled, `figwatch.validators.rules` lets a sighting stand until the key's next event.
+that is a finding with evidence `sweep`. `figwatch.validators.suspects` keeps suspects until they
+are settled, `figwatch.validators.rules` lets a sighting stand until the key's next event.
 """
 
 import enum

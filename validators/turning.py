@@ -17,7 +17,8 @@ import msgspec
 
 from figwatch.validators.columns import Equal, compare
 from figwatch.validators.conflict import LISTED_MAX, PENDING_MAX, Conflict, conflicts
-from figwatch.validators.judge import Judge, table_key
+from figwatch.validators.judge import Judge
+from figwatch.validators.key_table import table_key
 from figwatch.validators.mirror import SUFFIX
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Verdict
 from figwatch.validators.state import Entry, KeyState, Source
@@ -84,11 +85,11 @@ class Turning:
         self.kept = TurnState(turn.at_us, turn.lead, decided=False)
         self.dirty = True
         old = 1 - turn.lead
-        pair, ledger = self._ways[old], self._judge.ledger
-        ledger.withdraw_since(pair, turn.at_us)
+        pair, findings = self._ways[old], self._judge.ledger.findings
+        findings.withdraw_since(pair, turn.at_us)
         for key, state in list(self._unsettled(old)):
             if state.finding is not None and newest_us(state) >= turn.at_us:
-                ledger.withdraw(pair, key, state, now_us)
+                findings.withdraw(pair, key, state, now_us)
                 self._judge.settle(key, now_us)
 
     def changed(self, key: bytes, commit_us: int) -> None:

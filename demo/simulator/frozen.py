@@ -10,7 +10,8 @@ import msgspec
 
 from figwatch.demo.simulator.small_world import EPOCH_US, KEY, PAIR, TICK_US, TOPICS, World
 from figwatch.validators.change import Barrier, Reading
-from figwatch.validators.judge import Judge, table_key
+from figwatch.validators.judge import Judge
+from figwatch.validators.key_table import table_key
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.pair import PairRules
 from figwatch.validators.state import KeyState, OpenFinding
@@ -102,20 +103,19 @@ def thaw(value: bytes) -> Judge:
     """Make a judge from a value."""
     frozen = _DECODER.decode(value)
     judge = Judge((RULES,))
-    judge._expected = dict.fromkeys(TOPICS, 1)  # noqa: SLF001 - the value of a judge
+    judge.around.expected = dict.fromkeys(TOPICS, 1)
     for one in frozen.streams:
-        judge._add_stream(one.kept)  # noqa: SLF001
+        judge.around.add(one.kept)
         stream = judge.streams[-1]
         stream.latest, stream.rewound_us = one.latest, one.rewound_us
         stream.covered_us, stream.asked = one.covered_us, one.asked
-        stream._waiting.extend(one.waiting)  # noqa: SLF001
+        stream._waiting.extend(one.waiting)  # noqa: SLF001 - the value of a judge
         stream._covered.extend(one.covered)  # noqa: SLF001
         stream._answers.extend(r.answered_us for r in one.covered)  # noqa: SLF001
         stream._barriers.extend(one.barriers)  # noqa: SLF001
     pair = judge.pairs[PAIR]
     pair.demoted, pair.spread = frozen.demoted, frozen.spread
     if frozen.state is not None:
-        name = table_key(PAIR, KEY)
-        judge._keys[name], judge._unsettled[name] = b"", frozen.state  # noqa: SLF001
+        judge.table.hold(table_key(PAIR, KEY), frozen.state, changed=True)
         judge.ledger.restored(pair, frozen.state)
     return judge

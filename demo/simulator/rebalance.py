@@ -12,7 +12,8 @@ from figwatch.connectors.capture import Line, RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.validators.finding import Finding
-from figwatch.validators.judge import META, table_key
+from figwatch.validators.judge import META
+from figwatch.validators.key_table import table_key
 
 
 class RestartingReplay(Replay):

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from figwatch.validators import (
+    books,
     columns,
     convergence,
     fence_trust,
     history,
-    judge,
     ledger,
     pair,
+    row_records,
     rules,
     stream,
+    surroundings,
     versions,
 )
 from figwatch.validators.change import Op
@@ -279,7 +281,7 @@ def running_snapshots_ignored(monkeypatch):
 
 @_mutation
 def new_snapshots_ignored(monkeypatch):
-    monkeypatch.setattr(judge.Judge, "_epoch", lambda *_: None)
+    monkeypatch.setattr(surroundings.Surroundings, "_epoch", lambda *_: None)
 
 
 @_mutation
@@ -348,7 +350,7 @@ def nothing_carried_forward(monkeypatch):
 
 @_mutation
 def moves_forget_long_values(monkeypatch):
-    monkeypatch.setattr(judge, "_leaving", lambda *_: [])
+    monkeypatch.setattr(row_records, "_leaving", lambda *_: [])
 
 
 # -- the verdict ---------------------------------------------------------------------------------
@@ -419,14 +421,14 @@ def side_faults_ignored(monkeypatch):
 # -- assumptions and their detectors -------------------------------------------------------------
 @_mutation
 def late_target_events_unnoticed(monkeypatch):
-    monkeypatch.setattr(judge.Judge, "_untruthful", lambda *_: None)
+    monkeypatch.setattr(row_records.RowRecords, "_untruthful", lambda *_: None)
 
 
 @_mutation
 def falling_times_unnoticed(monkeypatch):
-    real = ledger.Ledger.alarm
+    real = books.Books.alarm
     monkeypatch.setattr(
-        ledger.Ledger, "alarm",
+        books.Books, "alarm",
         lambda self, pair, name: None if name == "time_regression" else real(self, pair, name),
     )  # fmt: skip
 

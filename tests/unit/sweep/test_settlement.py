@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from figwatch.validators import change as c
-from figwatch.validators.judge import MAX_SUSPECTS
 from figwatch.validators.outcome import Verdict
+from figwatch.validators.suspects import MAX_SUSPECTS
 from tests.unit.verdict.timeline import Timeline, row
 
 
@@ -158,8 +158,8 @@ def test_suspects_that_wait_are_bounded_and_the_oldest_goes_first():
         line.judge.apply(
             c.Suspect("stock", b"%d" % number, b"1" * 16, None, b"", b"", 1, 2), line.now_us
         )
-    assert MAX_SUSPECTS == len(line.judge._suspects)
-    assert b"stock\x000" not in line.judge._suspects
+    assert MAX_SUSPECTS == len(line.judge.suspects.waiting)
+    assert b"stock\x000" not in line.judge.suspects.waiting
 
 
 def test_a_suspect_travels_as_a_record():

@@ -24,7 +24,7 @@ def unreadable(keys: int = 20) -> Timeline:
 
 
 def awake(line: Timeline) -> int:
-    return len(line.judge._unsettled)  # what rests is packed
+    return len(list(line.judge.table.unsettled()))  # what rests is packed
 
 
 def sums(line: Timeline) -> tuple[object, ...]:
@@ -41,7 +41,7 @@ def test_divergent_and_unknown_keys_rest(story):
 @pytest.mark.parametrize("story", [lost, unreadable])
 def test_the_sums_are_the_same_as_if_none_rested(story, monkeypatch):
     resting = sums(story())
-    monkeypatch.setattr("figwatch.validators.judge.may_rest", lambda *_: False)
+    monkeypatch.setattr("figwatch.validators.settling.may_rest", lambda *_: False)
     line = story()
     assert (20, resting) == (awake(line), sums(line))
 

@@ -115,7 +115,7 @@ def test_a_restart_writes_nothing_that_the_changelog_has():
 def test_what_was_to_be_judged_again_is_judged_after_a_restart():
     """A gap was applied, and the worker died before it had gone through the keys."""
     line = Timeline().source("A").target("A")
-    line.judge._recheck_topic = lambda _topic: None
+    line.judge.around.recheck_topic = lambda _topic: None
     line.gap(2).restart()
     assert Verdict.UNKNOWN == line.verdict()
 
