@@ -10,6 +10,7 @@ from figwatch.validators.change import Change, Moved, Op, Side, Snapshot, Trunca
 from figwatch.validators.columns import Equal, compare, complete
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Carried, Entry, KeyState, Source, Target, Track
+from figwatch.validators.statement_time import is_whole_second
 from figwatch.validators.versions import last_match, prefix
 
 MAX_DROPPED = 64
@@ -48,6 +49,8 @@ def apply_source(
     if _is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
     if _is_duplicate(track, change.position, change.commit_us):
+        known = _in_ring(source, change.position, change.commit_us, change.fingerprint)
+        _doubt(track, change.position, change.commit_us, known=known)
         _fill_in(state, source, change, stream, ring_size)
         _emit_again(source, change.position, stream, change.offset)
         return Effect.DUPLICATE
@@ -121,6 +124,7 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     if _is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
     if _is_duplicate(track, change.position, change.commit_us):
+        _doubt(track, change.position, change.commit_us)
         _emitted(track, change.position, stream, change.offset)
         return Effect.DUPLICATE
     if faulty:
@@ -132,7 +136,11 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     same = not fresh and not unknown and not target.unknown and target.fingerprint == fingerprint
     target.touched_us = max(target.touched_us, change.commit_us) if same else change.commit_us
     if same:
-        # The value has stood all the time, so proofs begun since it was first read still hold.
+        # An update's row stood all the time: proofs begun since it was first read still hold.
+        # A row that is there already and is created, or read by a snapshot, may have gone and come
+        # again in a stretch of the log that is lost.
+        if change.op is not Op.UPDATE:
+            target.read_us = now_us
         return Effect.SAME
     target.fingerprint, target.sketch, target.unknown = fingerprint, sketch, unknown
     target.commit_us, target.read_us = change.commit_us, now_us
@@ -145,6 +153,8 @@ def truncate_source(state: KeyState, truncate: Truncate, stream: int, ring_size:
     if source is None or not source.ring:
         return
     if _is_duplicate(source.track, truncate.position, truncate.commit_us):
+        known = _in_ring(source, truncate.position, truncate.commit_us, None)
+        _doubt(source.track, truncate.position, truncate.commit_us, known=known)
         _emit_again(source, truncate.position, stream, truncate.offset)
         return
     empty_source(state, source, truncate, stream, ring_size)
@@ -171,7 +181,10 @@ def empty_source(
 def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
     """The target's table was emptied. Returns whether that took this row away."""
     target = state.target
-    if target is None or target.fingerprint is None or _later(target.track, truncate):
+    if target is None or target.fingerprint is None:
+        return False
+    if _later(target.track, truncate):
+        _doubt(target.track, truncate.position, truncate.commit_us)
         return False
     target.fingerprint, target.sketch, target.unknown = None, b"", ()
     target.commit_us = target.touched_us = truncate.commit_us
@@ -270,6 +283,29 @@ def _is_duplicate(track: Track, position: tuple[int, ...] | None, commit_us: int
     if position is None or track.position is None:
         return False
     return position <= track.position and commit_us <= track.commit_us
+
+
+def _in_ring(
+    source: Source, position: tuple[int, ...] | None, commit_us: int, fingerprint: bytes | None
+) -> bool:
+    """Whether an event is known, so that this one is its copy."""
+    return any(
+        (entry.position, entry.commit_us, entry.fingerprint) == (position, commit_us, fingerprint)
+        for entry in source.ring
+    )
+
+
+def _doubt(
+    track: Track, position: tuple[int, ...] | None, commit_us: int, *, known: bool = False
+) -> None:
+    """Where times are whole seconds, what looks like a copy of an older event may be a new one: a
+    restored database goes on within the second of the key's last event, at a lower position. A
+    connector that goes back comes to that last event again; its copy settles the doubt.
+    """
+    if (position, commit_us) == (track.position, track.commit_us):
+        track.fault = Reason.NONE if track.fault is Reason.COPY_OR_NEW else track.fault
+    elif not known and not track.fault and is_whole_second(commit_us):
+        track.fault = Reason.COPY_OR_NEW
 
 
 def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, offset: int) -> None:

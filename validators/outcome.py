@@ -76,6 +76,8 @@ class Reason(enum.IntEnum):
     apart."""
     SCHEMA_CHANGED = 11
     """Last seen before a new schema changed how columns are compared."""
+    COPY_OR_NEW = 12
+    """An event at a lower position in the same second: emitted again, or new after a restore."""
 
 
 REMEDIES = {
@@ -91,6 +93,8 @@ REMEDIES = {
     Reason.NULL_OR_DEFAULT: "replace.null.with.default=false on the converter (and the flatten "
     "transform), decimal.handling.mode=string for NaN, null_default on the column, or a sweep",
     Reason.SCHEMA_CHANGED: "each key's next event, or a sweep; configure the columns' types",
+    Reason.COPY_OR_NEW: "the key's last event, emitted again too; its next one in a later second; "
+    "or a sweep",
     Reason.DEMOTED_FENCE: "a replicator that commits offsets after its write, or a sweep",
 }
 

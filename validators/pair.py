@@ -11,6 +11,7 @@ import msgspec
 from figwatch.validators.change import Reading, Side
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Entry, KeyState, Source, Target, Track
+from figwatch.validators.statement_time import is_whole_second
 from figwatch.validators.stream import Stream
 
 if TYPE_CHECKING:
@@ -142,9 +143,13 @@ class Pair:
         return max(target.read_us, self.floor_us)
 
     def _touched_us(self, target: Target | None) -> int:
-        """Commit time of the target's present value."""
+        """When the target's present value was committed, at the latest: by its own time, but where
+        that may be its statement's, by when it was read.
+        """
         if target is None:
             return self.absent[1]
+        if target.touched_us and is_whole_second(target.touched_us):
+            return max(target.touched_us, target.read_us + self.rules.skew_us)
         return target.touched_us
 
     def judged(self, source: Source | None, target: Target | None) -> bool:

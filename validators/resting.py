@@ -24,6 +24,7 @@ RESTING_REASONS = frozenset(
         Reason.NOT_REREAD,
         Reason.NOT_FROM_BEGINNING,
         Reason.UNKNOWN_COLUMNS,
+        Reason.COPY_OR_NEW,
     }
 )
 """Settled by the key's own next event, or by what makes the judge look at the whole pair again."""

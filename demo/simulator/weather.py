@@ -91,7 +91,8 @@ class Weather:
         return bool(
             self.late_start or self.malformed or self.gaps or self.lost_slot or not self.fence
             or self.toast or self.truncates or self.eager or self.recreated
-            or (self.whole_seconds and self.blocking)  # an event may seem older than the snapshot
+            # An event may seem older than the snapshot, or than the log from before a restore.
+            or (self.whole_seconds and (self.blocking or self.upgraded))
         )  # fmt: skip
 
     def features(self) -> dict[str, object]:
@@ -151,14 +152,12 @@ def weather_of(clock: Clock) -> Weather:
         rereads=maybe(0.1, 2.0),
         lost_slot=clock.chance(0.07 * loss),
         recreated=clock.chance(0.06 * loss),
-        # Whole seconds cannot tell a copy from what follows where positions start again.
-        upgraded=not whole_seconds and clock.chance(0.06 * loss),
+        upgraded=clock.chance((0.3 if whole_seconds else 0.06) * loss),
         mysql_source=clock.chance(0.2),
         mysql_target=clock.chance(0.2),
         ring_size=rng.choice((8, 8, 3)),
         fence=fence,
-        # Without readings the source's times stand in, and a statement's may be too early.
-        asked=fence or whole_seconds or clock.chance(0.6),
+        asked=fence or clock.chance(0.6),
         patient=not fence and clock.chance(0.6),
         end_offsets=clock.chance(0.5),
         skew_us=rng.choice((0, 0, 0, 40_000)),

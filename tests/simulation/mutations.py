@@ -68,6 +68,9 @@ def judged_inside_the_targets_transaction(monkeypatch):
     monkeypatch.setattr(pair.Pair, "judged", judged)
 
 
+MUTATIONS["statement_times_believed"] = _always(pair, "is_whole_second", value=False)
+
+
 @_mutation
 def one_partition_is_enough(monkeypatch):
     def where_to_look(self, source):
@@ -166,6 +169,25 @@ def duplicates_by_position_alone(monkeypatch):
         return None not in {position, track.position} and position <= track.position
 
     monkeypatch.setattr(history, "_is_duplicate", duplicate)
+
+
+@_mutation
+def whole_seconds_tell_copies(monkeypatch):
+    monkeypatch.setattr(history, "_doubt", lambda *_args, **_named: None)
+
+
+@_mutation
+def rows_made_again_have_stood(monkeypatch):
+    real = history.apply_target
+
+    def apply_target(state, change, *rest):
+        before = state.target.read_us if state.target is not None else 0
+        effect = real(state, change, *rest)
+        if effect is history.Effect.SAME:
+            state.target.read_us = before
+        return effect
+
+    monkeypatch.setattr(history, "apply_target", apply_target)
 
 
 @_mutation

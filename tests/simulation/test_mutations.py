@@ -56,6 +56,10 @@ WEATHERS = {
     "a_later_change_is_proof_enough": Weather(**BUSY, keys=3),
     "side_faults_ignored": Weather(**LATE, keys=6),
     "late_target_events_unnoticed": Weather(**BUSY, keys=3, untruthful=True),
+    "whole_seconds_tell_copies": Weather(**BUSY, keys=6, whole_seconds=True, upgraded=True),
+    "statement_times_believed": Weather(
+        **BUSY, keys=6, whole_seconds=True, fence=False, asked=False
+    ),
     "falling_times_unnoticed": Weather(**BUSY, keys=3, whole_seconds=True),
 }
 
@@ -82,6 +86,7 @@ UNIT_ONLY = {
     "every_first_event_is_a_birth": "needs a target loaded before the source's snapshot",
     "the_first_record_was_no_copy": "needs a late start right at a copy: one seed in 500",
     "snapshots_release_the_frontier": "needs a snapshot just between two copies: one seed in 100",
+    "rows_made_again_have_stood": "needs a rewind within what a lost slot hides",
     "duplicates_by_position_alone": "needs a restored database, whose log starts lower",
     "only_the_first_record_counts_as_lost": "needs a whole life of a row lost in one gap",
     "running_snapshots_ignored": "needs a target ahead of the source's own snapshot",
