@@ -13,6 +13,7 @@ from figwatch.demo.connectors import (
     TARGET_CONNECTOR,
     TARGET_PREFIX,
 )
+from figwatch.demo.orders.choreography import TOPICS
 from figwatch.demo.replicator import GROUP
 from figwatch.demo.reverse import GROUP as REVERSE_GROUP
 
@@ -81,6 +82,29 @@ pairs:
       held: reserved
       price: {to: unit_price, type: "decimal(2)", source_encoding: string, target_encoding: base64}
 """
+SAGAS = """\
+sagas:
+  # `demo/orders`: the same order, once by events between small programs ...
+  - name: order
+    time_limit_seconds: {limit}
+    start: [OrderPlaced]
+    steps:
+      - {{name: reserve, done: ItemReserved, failed: StockRefused, undone: ReservationReleased}}
+      - {{name: pay, done: PaymentTaken, failed: PaymentRefused}}
+      - {{name: confirm, done: OrderConfirmed}}
+    ignored_events: [PaymentRequested, OrderCancelled, StockAdjusted]
+    topics:
+{topics}
+  # ... and once by an orchestrator, whose memory is captured
+  - name: order-orchestrated
+    time_limit_seconds: {limit}
+    steps: [{{name: reserve, compensable: true}}, {{name: pay}}, {{name: confirm}}]
+    state: {{side: service, table: public.sagastate, layout: debezium, type_value: order}}
+"""
+SAGA_TOPIC = (
+    "      - {{side: service, topic: {topic}, correlation: 'value:reference',"
+    " correlation_pattern: '(order-.+)'}}"
+)
 REST = """\
 objective: {{convergence_seconds: 1.0, give_up_seconds: 60}}
 ring_size: 8
@@ -104,9 +128,11 @@ def configuration(
     console_port: int = 0,
     turned: bool = False,
     sweep_required: bool = False,
+    saga_seconds: float | None = None,
 ) -> str:
     """The text of the file; the databases are named through environment variables. `turned`: the
-    service owns the stock, and `reverse` keeps the monolith after it.
+    service owns the stock, and `reverse` keeps the monolith after it. `saga_seconds`: orders are
+    placed, and are to be over within this time.
     """
     sides = SIDES.format(
         bootstrap_servers=endpoints.bootstrap_servers,
@@ -125,7 +151,14 @@ def configuration(
         console_port=console_port,
         sweep_required=str(sweep_required).lower(),
     )
-    return sides + (BACK if turned else FORTH) + rest
+    return sides + (BACK if turned else FORTH) + _sagas(saga_seconds) + rest
+
+
+def _sagas(limit: float | None) -> str:
+    if limit is None:
+        return ""
+    topics = "\n".join(SAGA_TOPIC.format(topic=topic) for topic in TOPICS)
+    return SAGAS.format(limit=limit, topics=topics)
 
 
 def environment(endpoints: Endpoints) -> Mapping[str, str]:

@@ -18,12 +18,18 @@ TARGET_PREFIX = "inv"
 SOURCE_CONNECTOR = "monolith-inventory"
 TARGET_CONNECTOR = "inventory-service"
 SOURCE_TABLES = ("public.inventory",)
-TARGET_TABLES = ("public.inventory_items", "public.stock_levels", "public.outbox")
+TARGET_TABLES = (
+    "public.inventory_items",
+    "public.stock_levels",
+    "public.outbox",
+    "public.sagastate",
+)
 
 # Debezium's EventRouter, for rows of the outbox only.
 OUTBOX = {
     "transforms": "outbox",
     "transforms.outbox.type": "io.debezium.transforms.outbox.EventRouter",
+    "transforms.outbox.table.fields.additional.placement": "type:header:eventType",
     "transforms.outbox.predicate": "isOutbox",
     "predicates": "isOutbox",
     "predicates.isOutbox.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",

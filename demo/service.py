@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 POOL_CONNECTIONS_MAX = 6
+SELECT_STOCK = "SELECT sku, on_hand, held, price FROM public.stock_levels WHERE sku = %s"
+SAVE_STOCK = "UPDATE public.stock_levels SET on_hand = %s, held = %s WHERE sku = %s"
+TOUCH_ITEM = """
+UPDATE public.inventory_items SET changed_at = date_trunc('milliseconds', now()) WHERE sku = %s
+"""
+PUBLISH = """
+INSERT INTO public.outbox (id, aggregatetype, aggregateid, type, payload)
+VALUES (%s, %s, %s, %s, %s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +85,11 @@ class ServiceInventory:
             sku = sku_of(item_id)
             stock = await _stock_level(connection, sku, lock=True)
             stock, event = command(await _inventory_item(connection, sku), stock)
-            await connection.execute(
-                "UPDATE public.stock_levels SET on_hand = %s, held = %s WHERE sku = %s",
-                (stock.on_hand, stock.held, sku),
-            )
-            await connection.execute(
-                "UPDATE public.inventory_items SET changed_at = date_trunc('milliseconds', now())"
-                " WHERE sku = %s",
-                (sku,),
-            )
-            await connection.execute(
-                "INSERT INTO public.outbox (id, aggregatetype, aggregateid, type, payload)"
-                " VALUES (%s, 'StockLevel', %s, %s, %s)",
-                (uuid4(), sku, type(event).__name__, msgspec.json.encode(event).decode()),
-            )
+            await connection.execute(SAVE_STOCK, (stock.on_hand, stock.held, sku))
+            await connection.execute(TOUCH_ITEM, (sku,))
+            payload = msgspec.json.encode(event).decode()
+            told = (uuid4(), "StockLevel", sku, type(event).__name__, payload)
+            await connection.execute(PUBLISH, told)
             return _view(await _inventory_item(connection, sku), stock)
 
 
@@ -109,9 +109,8 @@ async def _inventory_item(connection: AsyncConnection[TupleRow], sku: str) -> In
 async def _stock_level(
     connection: AsyncConnection[TupleRow], sku: str, *, lock: bool = False
 ) -> StockLevel:
-    query = "SELECT sku, on_hand, held, price FROM public.stock_levels WHERE sku = %s"
     async with connection.cursor(row_factory=class_row(StockLevel)) as cursor:
-        await cursor.execute(query + " FOR UPDATE" if lock else query, (sku,))
+        await cursor.execute(SELECT_STOCK + " FOR UPDATE" if lock else SELECT_STOCK, (sku,))
         stock = await cursor.fetchone()
     if stock is None:
         raise NotFoundError(f"item {sku}")

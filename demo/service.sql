@@ -43,3 +43,38 @@ CREATE TABLE IF NOT EXISTS public.replicator_stall (
     id     integer PRIMARY KEY CHECK (id = 1),
     until  timestamptz NOT NULL
 );
+
+-- The order saga (`figwatch.demo.orders`): what each of its three participants keeps.
+CREATE TABLE IF NOT EXISTS public.placed_orders (
+    number     bigserial PRIMARY KEY,
+    reference  text NOT NULL UNIQUE,
+    sku        text NOT NULL,
+    quantity   integer NOT NULL CHECK (quantity > 0),
+    amount     numeric(10, 2) NOT NULL,
+    state      text NOT NULL DEFAULT 'placed'
+);
+CREATE TABLE IF NOT EXISTS public.reservations (
+    reference  text PRIMARY KEY,
+    sku        text NOT NULL,
+    quantity   integer NOT NULL,
+    state      text NOT NULL
+);
+CREATE TABLE IF NOT EXISTS public.payments (
+    reference  text PRIMARY KEY,
+    amount     numeric(10, 2) NOT NULL,
+    state      text NOT NULL
+);
+-- The orchestrator's memory, in the layout of Debezium's saga example; captured.
+CREATE TABLE IF NOT EXISTS public.sagastate (
+    id           text PRIMARY KEY,
+    type         text NOT NULL,
+    payload      jsonb NOT NULL,
+    currentstep  text,
+    stepstatus   jsonb NOT NULL DEFAULT '{}',
+    sagastatus   text NOT NULL
+);
+-- Faults: what is to go wrong with an order.
+CREATE TABLE IF NOT EXISTS public.order_faults (
+    reference  text PRIMARY KEY,
+    fault      text NOT NULL
+);

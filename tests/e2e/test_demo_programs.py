@@ -29,6 +29,7 @@ from figwatch.demo.faults import FaultError
 from figwatch.demo.keyspace import FAULTS
 from figwatch.demo.load import LoadSettings, Operation
 from figwatch.demo.migration import TOPICS, Migration, MigrationError, MigrationSettings
+from figwatch.demo.orders.running import SAGA_TOPICS
 from figwatch.demo.projection import InventoryRow
 from figwatch.demo.replicator import GROUP, TOPIC
 from figwatch.demo.replicator_writer import MOVE_WAIT_SECONDS_MAX, Arrival, Writer
@@ -48,6 +49,11 @@ SERVICE_TABLES = (
     "replicator_moves",
     "replicator_skips",
     "replicator_stall",
+    "placed_orders",
+    "reservations",
+    "payments",
+    "sagastate",
+    "order_faults",
 )
 SOURCE = """
 SELECT item_id, quantity, reserved, unit_price, name, category, status, coalesce(notes, ''),
@@ -95,7 +101,7 @@ def clear(endpoints):
                 connection.execute(f"DROP PUBLICATION IF EXISTS {slot}")
     admin = AdminClient({"bootstrap.servers": endpoints.bootstrap_servers})
     there = admin.list_topics(timeout=10).topics
-    for done in admin.delete_topics([t for t in (*TOPICS, OUTBOX_TOPIC) if t in there]).values():
+    for done in admin.delete_topics([t for t in {*TOPICS, *SAGA_TOPICS} if t in there]).values():
         done.result(30)
 
 
