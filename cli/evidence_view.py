@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from figwatch.validators.finding import Finding
     from figwatch.validators.overview import Overview
     from figwatch.validators.result import KeyNames
+    from figwatch.validators.summary import PairSummary
 
 
 def read_view(config: "Config", *, findings: bool) -> "tuple[Overview, tuple[Finding, ...]]":
@@ -85,18 +86,7 @@ def writes_of(
             "missing": found.missing,
         }
     }
-    if known.two_way:
-        document["conflicts"] = summary.conflicts
-        document["conflicts_listed"] = [
-            {
-                "key": dict(decode_key(name, each.key)),
-                "source_us": each.source_us,
-                "target_us": each.target_us,
-                "winner": each.winner,
-                "lost": each.lost,
-            }
-            for each in summary.conflicts_listed
-        ]
+    document |= two_way_of(config, name, summary, decode_key)
     if (turn := summary.turn) is not None:
         leader = config.source_side if turn.lead == 0 else config.target_side
         document["turn"] = {
@@ -109,3 +99,55 @@ def writes_of(
             "undecided": turn.undecided,
         }
     return document
+
+
+def two_way_of(
+    config: "Config", name: str, summary: "PairSummary", decode_key: "KeyNames"
+) -> dict[str, Any]:
+    """Conflicts, echoes and loops of a pair that is judged both ways; empty for any other."""
+    echoes = summary.echoes
+    if echoes is None:
+        return {}
+    return {
+        "conflicts": summary.conflicts,
+        "conflicts_listed": [
+            {
+                "key": dict(decode_key(name, each.key)),
+                "source_us": each.source_us,
+                "target_us": each.target_us,
+                "winner": each.winner,
+                "lost": each.lost,
+                "late": each.late,
+            }
+            for each in summary.conflicts_listed
+        ],
+        "echoes": {
+            "writes": echoes.counts,
+            "looping": echoes.looping,
+            "newest_loop_us": echoes.newest_loop_us,
+            "known_us": echoes.known_us,
+            "loops": [
+                {
+                    "key": dict(decode_key(name, loop.key)),
+                    "hops": loop.hops,
+                    "since_us": loop.since_us,
+                    "last_us": loop.last_us,
+                    "evidence": loop.evidence,
+                    "connectors": _connectors(config),
+                }
+                for loop in reversed(echoes.loops)
+            ],
+        },
+    }
+
+
+def _connectors(config: "Config") -> list[str]:
+    """What carries a value round, each way: the connector that captures it and the replicator that
+    applies it.
+    """
+    ways = ((config.source_side, config.target_side), (config.target_side, config.source_side))
+    return [
+        f"{config.sides[here].connector or config.sides[here].topic_prefix} -> "
+        f"{config.sides[there].consumer_group or f'the replicator into {there}'}"
+        for here, there in ways
+    ]

@@ -34,6 +34,7 @@ def replay(
 
     Example: figwatch replay --json capture.jsonl
     """
+    from figwatch.cli.evidence_view import two_way_of
     from figwatch.connectors.replay import replay as replay_files
     from figwatch.validators.result import result
 
@@ -41,6 +42,8 @@ def replay(
     done = replay_files(settings, files)
     sides = {"source": settings.source_side, "target": settings.target_side}
     document = result(done.summary, done.findings, sides, done.key_names)
+    for name, pair in done.summary.pairs.items():
+        document["pairs"][name] |= two_way_of(settings, name, pair, done.key_names)
     if as_json:
         print_json(document)
     else:

@@ -104,6 +104,11 @@ class SideConfig(Section):
     follows, of the service that applies them. With it a divergence is proved by the group's
     committed offsets, without it only by time."""
 
+    replication_origin: str | None = Field(default=None, min_length=1, max_length=63)
+    """Replication origin (PostgreSQL) that the sessions of the replicator into this side set. A
+    write without it is then one from outside, so that echoes and loops of pairs replicated both
+    ways are told apart from rows that are written again without change."""
+
     database: Secret | None = None
     """Data source name of the database, `env:NAME` or `file:PATH`: for `doctor`,
     `init --from-database` and the sweep."""
@@ -174,6 +179,18 @@ class ObjectiveConfig(Section):
     """Without a consumer group: age from which a change that does not show is called divergent."""
 
 
+class EchoesConfig(Section):
+    """What counts as a copy of a write, and as a loop, where a pair is replicated both ways."""
+
+    within_seconds: float = Field(default=5.0, gt=0)
+    """How soon a copy must follow what it copies to be taken for one."""
+
+    loop_hops: int = Field(default=6, ge=2, le=1000)
+    """Copies of copies, from side to side without a write from outside, that make a loop. Fewer
+    than 4 mistake a row that is written twice without change, where no `replication_origin` tells
+    them apart."""
+
+
 class Config(Section):
     """figwatch.yaml: one migration."""
 
@@ -194,6 +211,9 @@ class Config(Section):
 
     objective: ObjectiveConfig = ObjectiveConfig()
     """How fast the target must follow, and when to give a change up."""
+
+    echoes: EchoesConfig = EchoesConfig()
+    """Pairs replicated both ways: writes that come round."""
 
     ring_size: int = Field(default=8, ge=2, le=64)
     """Versions of a key that are kept on the source's side."""

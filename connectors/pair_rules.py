@@ -27,6 +27,9 @@ def pair_rules(
             readings=readings,
             ring_size=config.ring_size,
             findings_max=listed_max,
+            echo_us=_us(config.echoes.within_seconds),
+            loop_hops=config.echoes.loop_hops,
+            origins=(source.replication_origin or "", target.replication_origin or ""),
             disorder_us=_us(max(source.allowed_disorder_seconds, target.allowed_disorder_seconds)),
         )
         for pair in config.pairs

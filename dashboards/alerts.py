@@ -313,6 +313,47 @@ ALERTS: tuple[Alert, ...] = (
         "figwatch-writes",
     ),
     Alert(
+        "FigwatchReplicationLoop",
+        Severity.CRITICAL,
+        "sum by (job, pair) (figwatch_looping_keys) > 0",
+        "1m",
+        "{{ $value }} keys of {{ $labels.pair }} go round between the two sides",
+        "Each replicator copies what the other one wrote. The load grows with every write, and "
+        "an older value may replace a newer one. `figwatch status --json` names keys and "
+        "connectors.",
+        "figwatch-writes",
+    ),
+    Alert(
+        "FigwatchUpdatesLost",
+        Severity.CRITICAL,
+        'sum by (job, pair) (increase(figwatch_conflicts_total{what="lost"}[15m]) > 0 or '
+        'increase(figwatch_two_way_writes_total{what="reverted"}[15m]) > 0) > 0',
+        "0s",
+        "Writes of {{ $labels.pair }} were overwritten unseen",
+        "Both sides wrote the same row before either had the other's version, or an old version "
+        "came back over a newer one. What lost is on one side only, or on none.",
+        "figwatch-writes",
+    ),
+    Alert(
+        "FigwatchWriteConflicts",
+        _WARNING,
+        'sum by (job, pair) (increase(figwatch_conflicts_total{what=~"source|target|later|none"}'
+        "[15m])) > 0",
+        "0s",
+        "Both sides write the same rows of {{ $labels.pair }} at once",
+        "Two versions within one convergence window, each before the other had come over. Only one "
+        "can win.",
+        "figwatch-writes",
+    ),
+    Alert(
+        "FigwatchWayBackClosed",
+        _WARNING,
+        f'max by (job, pair) (figwatch_fallback{{verdict="fail", {REAL}}}) > 0',
+        "5m",
+        "The monolith could not take the traffic of {{ $labels.pair }} again",
+        "Something the service has is not on the monolith: going back would lose it.",
+    ),
+    Alert(
         "FigwatchGateNotEvaluated",
         _WARNING,
         'sum by (job, stage) (figwatch_gate_verdict{stage="sync"}) == 0',

@@ -104,10 +104,50 @@ _SAGAS = (
     ),
 )
 
+_BOTH_WAYS = (
+    Panel(
+        "Keys that loop",
+        "Their value goes round between the two sides without a write from outside. Must be 0.",
+        "short",
+        ((aggregate("sum", "pair", "figwatch_looping_keys"), "{{pair}}"),),
+        needs="two-way pairs",
+        runbook="FigwatchReplicationLoop",
+    ),
+    Panel(
+        "How writes came about",
+        "`arrival` is the copy that should come; an `echo` brings back to a side what it wrote "
+        "itself; one that `reverted` replaced a newer write.",
+        "short",
+        ((increase("pair, what", "figwatch_two_way_writes_total"), "{{pair}} {{what}}"),),
+        needs="two-way pairs",
+        runbook="FigwatchUpdatesLost",
+    ),
+    Panel(
+        "Conflicts",
+        "Rows that both sides wrote at once, by who won; `lost` ones never came over.",
+        "short",
+        ((increase("pair, what", "figwatch_conflicts_total"), "{{pair}} {{what}}"),),
+        needs="two-way pairs",
+        runbook="FigwatchWriteConflicts",
+    ),
+    Panel(
+        "The way back",
+        "Could the monolith take the traffic again now?",
+        "short",
+        (
+            (
+                aggregate("max", "pair, verdict", "figwatch_fallback"),
+                "{{pair}} {{verdict}}",
+            ),
+        ),
+        runbook="FigwatchWayBackClosed",
+    ),
+)
+
 WRITES = Board(
     "figwatch-writes",
     "figwatch / Writes and sagas",
     "The façade's writes, and the sagas that figwatch follows: two jobs, choose both or all.",
     f"{_HTTP}_count|figwatch_build_info",
-    (("Writes", _traffic("POST", "Writes")), ("Sagas", _SAGAS)),
+    (("Writes", _traffic("POST", "Writes")), ("Both ways", _BOTH_WAYS), ("Sagas", _SAGAS)),
 )

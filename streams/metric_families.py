@@ -98,6 +98,15 @@ CATALOGUE: tuple[Described, ...] = (
     Described("sagas", GAUGE, ("saga", "state"), "sagas by what they are now"),
     Described("saga_watermark_timestamp_seconds", GAUGE, ("saga",),
               "events of the saga from before were applied; 0: not known, nothing is called stuck"),
+    Described("two_way_writes", COUNTER, ("pair", "what"),
+              "writes of a pair judged both ways: from `outside`, an `arrival` (first copy), an "
+              "`echo` (any further copy), one that `reverted` a newer write; keys that began to "
+              "`loop`; `unfollowed` ones were too many"),
+    Described("looping_keys", GAUGE, _PAIR,
+              "keys whose value goes round between the sides now"),
+    Described("conflicts", COUNTER, ("pair", "what"),
+              "concurrent writes of both sides by who won (`source`, `target`, `later`, `none`); "
+              "`lost` updates, `late` ones, `unjudged` keys"),
     Described("objective_seconds", GAUGE, (), "the objective: `objective.convergence_seconds`"),
     Described("partitions_held", GAUGE, (), "internal partitions that this worker judges"),
     Described("build_info", GAUGE, ("version", "migration"), "always 1"),

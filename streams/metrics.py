@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, get_args
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from figwatch.streams import saga_metrics
+from figwatch.streams import saga_metrics, two_way_metrics
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
@@ -73,6 +73,7 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
         for side, sketch in pair.capture.items():
             yield from _samples(("capture", name, side), sketch)
     yield from saga_metrics.counts(summary)
+    yield from two_way_metrics.counts(summary)
 
 
 def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
@@ -85,6 +86,7 @@ def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
             yield from (("alarms", pair, alarm) for alarm in get_args(Alarm))
             yield from (("duplicates", pair, side.name.lower()) for side in Side)
         yield from saga_metrics.begun(summary)
+        yield from two_way_metrics.begun(summary)
 
 
 def _samples(name: Name, sketch: Quantiles) -> Iterator[tuple[Name, int]]:
@@ -149,7 +151,8 @@ class WorkerMetrics(Collector):
         }
         made["within"] = family("converged_within_objective")
         made["transient"] = family("transient")
-        made |= {name: family(name) for name in ("saga", "saga_events")}
+        grouped = ("saga", "saga_events", *two_way_metrics.COUNTERS)
+        made |= {name: family(name) for name in grouped}
         totals = dict.fromkeys(_begun(summaries), 0) | self._books.totals
         for (kind, *labels), total in sorted(totals.items()):
             if kind in made:
@@ -213,6 +216,7 @@ class WorkerMetrics(Collector):
         yield from _streams(summaries)
         yield from _canary(summaries)
         yield from saga_metrics.gauges(summaries)
+        yield from two_way_metrics.gauges(summaries)
 
     def _local(self) -> Iterator[Metric]:
         malformed: Any = family("malformed")

@@ -63,7 +63,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True, tag=0, gc=False):
     has none (incremental snapshots, flattened records): PostgreSQL (lsn, 0 for `d` else 1),
     MySQL (file number, pos, row, 0 or 1). `tx` identifies the transaction, when known.
     `moved` is the other key of a primary-key change: the new one on the delete, the old one on
-    the create.
+    the create. `origin` is the replication origin of the session that wrote it ("": none).
     """
 
     pair: str
@@ -83,6 +83,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True, tag=0, gc=False):
     unknown: tuple[int, ...] = ()
     carried: tuple[tuple[int, bytes], ...] = ()
     moved: bytes | None = None
+    origin: str = ""
 
 
 class Truncate(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):

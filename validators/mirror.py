@@ -27,6 +27,7 @@ def mirrored_rules(rules: PairRules, *, fenced: bool) -> PairRules:
         skew_us=rules.source_skew_us,
         source_skew_us=rules.skew_us,
         fenced=fenced,
+        origins=(rules.origins[1], rules.origins[0]),
     )
 
 

@@ -48,6 +48,12 @@ class PairRules:
     """How far commit times may fall along one raw partition."""
     findings_max: int = UNBOUNDED
     """Most open findings that one judge lists; it counts the others."""
+    echo_us: int = 5_000_000
+    """How soon a copy of a write must come over to be taken for one (`validators.echoes`)."""
+    loop_hops: int = 6
+    """Copies of copies, one after the other, that make a loop."""
+    origins: tuple[str, str] = ("", "")
+    """Replication origin that the sessions of the replicator into source and target name."""
 
     @property
     def clocks_us(self) -> int:

@@ -72,11 +72,21 @@ class PartitionJudge:
 
     def _row(self, record: Record, now_us: int) -> None:
         """Rows of a pair that is judged both ways are its mirror's, too."""
+        if getattr(record, "pair", None) not in self.turnings:
+            self.rows.apply(record, now_us)
+            return
+        written = record if isinstance(record, Change) and self._is_write(record) else None
         self.rows.apply(record, now_us)
-        if getattr(record, "pair", None) in self.turnings:
-            self.rows.apply(mirrored(record), now_us)
-            if isinstance(record, Change) and record.snapshot is Snapshot.NONE:
-                self.turnings[record.pair].changed(record.key, record.commit_us)
+        self.rows.apply(mirrored(record), now_us)
+        if written is not None:
+            self.turnings[written.pair].changed(written)
+
+    def _is_write(self, change: Change) -> bool:
+        """Whether a change was written, not read, and was not applied before."""
+        if change.snapshot is not Snapshot.NONE:
+            return False
+        _, stream = self.rows.place(change.topic, change.partition)
+        return stream.is_new(change.offset, change.pair, change.key)
 
     def _saga_event(self, event: SagaEvent, now_us: int) -> None:
         place, stream = self.rows.place(event.topic, event.partition)
@@ -142,7 +152,7 @@ class PartitionJudge:
         it off, what it covers is applied again.
         """
         yield from self.sagas.take_dirty()
-        yield from (pack_turn(turning) for turning in self.turnings.values() if turning.dirty)
+        yield from (pack_turn(turning) for turning in self.turnings.values() if turning.is_dirty)
         yield from self.rows.take_dirty()
 
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
@@ -164,6 +174,7 @@ class PartitionJudge:
             summary.pairs[name] = combined(forward, back, turning.kept, turning.way)
             summary.pairs[name].conflicts = dict(turning.turmoil.counts)
             summary.pairs[name].conflicts_listed = list(turning.turmoil.listed)
+            summary.pairs[name].echoes = turning.echoes.summary()
         return summary
 
     def state_of(self, pair: str, key: bytes) -> KeyState | None:

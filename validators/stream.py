@@ -94,6 +94,13 @@ class Stream:
         kept.seen.append((pair, key))
         return True
 
+    def is_new(self, offset: int, pair: str, key: bytes | None) -> bool:
+        """What `first_sight` would say, without taking note of it."""
+        kept = self.kept
+        if offset < kept.next_offset or offset < kept.seen_offset:
+            return False
+        return offset > kept.seen_offset or (pair, key) not in kept.seen
+
     def mark(self, mark: Mark, disorder_us: int, log_append_us: int = 0) -> bool:
         """Move forward to a mark; returns whether it says a NEW snapshot has begun.
 

@@ -10,6 +10,7 @@ import msgspec
 
 from figwatch.validators.conflict import LISTED_MAX, Conflict
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.echo_summary import EchoSummary, merge_echoes
 from figwatch.validators.lately import Lately
 from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
 
@@ -111,8 +112,11 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     turn: TurnSummary | None = None
     """None: authority has never moved, or the pair is not judged both ways."""
     conflicts: dict[str, int] = {}
-    """Concurrent writes of a pair judged both ways, by who won; `lost`: lost updates."""
+    """Concurrent writes of a pair judged both ways, by who won; `lost`: lost updates, `late`: late
+    ones, `unjudged`: keys that were too many to look at."""
     conflicts_listed: list[Conflict] = []
+    echoes: EchoSummary | None = None
+    """Writes that come round; None: the pair is not judged both ways."""
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -165,6 +169,8 @@ def _merge_pair(into: PairSummary, other: PairSummary) -> None:
         into.newest[side] = max(newest_us, into.newest.get(side, 0))
     _add(into.conflicts, other.conflicts)
     into.conflicts_listed = [*into.conflicts_listed, *other.conflicts_listed][-LISTED_MAX:]
+    if into.echoes is not None and other.echoes is not None:
+        merge_echoes(into.echoes, other.echoes)
     if into.turn is not None and other.turn is not None:
         _merge_turn(into.turn, other.turn)
     oldest = [t for t in (into.oldest_unshown_us, other.oldest_unshown_us) if t]

@@ -11,12 +11,16 @@ All this is decided once both sides are known to beyond T; until then no finding
 came since. `figwatch.validators.partition` keeps one of these for each pair judged both ways.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import msgspec
 
+from figwatch.validators.change import Change, Side
 from figwatch.validators.columns import Equal, compare
 from figwatch.validators.conflict import LISTED_MAX, PENDING_MAX, Conflict, conflicts
+from figwatch.validators.echo_summary import EchoSummary
+from figwatch.validators.echoes import Echoes
 from figwatch.validators.judge import Judge
 from figwatch.validators.key_table import table_key
 from figwatch.validators.mirror import SUFFIX
@@ -49,8 +53,10 @@ class Turmoil(msgspec.Struct, array_like=True, gc=False):
     """Concurrent writes of both sides so far."""
 
     counts: dict[str, int] = {}
-    """By who won; `lost` counts lost updates, `unjudged` keys that were too many to look at."""
+    """By who won; `lost` counts lost updates, `late` late ones, `unjudged` keys that were too many
+    to look at."""
     listed: list[Conflict] = []
+    echoes: EchoSummary = msgspec.field(default_factory=EchoSummary)
 
 
 class Turning:
@@ -64,6 +70,7 @@ class Turning:
         self._changed: dict[bytes, int] = {}
         self._judge = judge
         self._ways = (judge.pairs[name], judge.pairs[name + SUFFIX])
+        self.echoes = Echoes(self._ways[0].rules)
         for way, pair in enumerate(self._ways):
             pair.may_open = self._gate(way)
         self._measure()
@@ -72,6 +79,11 @@ class Turning:
     def way(self) -> int:
         """The direction whose figures count: 0 as configured, 1 turned round."""
         return self.kept.lead if self.kept.decided else 1 - self.kept.lead
+
+    @property
+    def is_dirty(self) -> bool:
+        """Something is to be kept."""
+        return self.dirty or self.echoes.dirty
 
     # -- the turn --------------------------------------------------------------------------------
 
@@ -92,12 +104,27 @@ class Turning:
                 findings.withdraw(pair, key, state, now_us)
                 self._judge.settle(key, now_us)
 
-    def changed(self, key: bytes, commit_us: int) -> None:
-        """A key was written on either side: its versions may be in conflict."""
+    def changed(self, change: Change) -> None:
+        """A key was written on either side, and that was applied: its versions may be in conflict,
+        or come round.
+        """
+        self.echoes.seen(change, self._whole(change))
+        key = change.key
         if key not in self._changed and len(self._changed) >= PENDING_MAX:
             self._count("unjudged")
             return
-        self._changed[key] = max(commit_us, self._changed.get(key, 0))
+        self._changed[key] = max(change.commit_us, self._changed.get(key, 0))
+
+    def _whole(self, change: Change) -> bytes | None:
+        """Fingerprint of the row, with the long values that the event did not carry."""
+        if not change.unknown:
+            return change.fingerprint
+        state = self._judge.state_of(self._ways[change.side].rules.name, change.key)
+        source = state.source if state is not None else None
+        newest = source.ring[-1] if source is not None and source.ring else None
+        if newest is None or newest.unknown or newest.offset > change.offset:
+            return change.sketch  # as good as any value that no other equals
+        return newest.fingerprint
 
     def _look_for_conflicts(self) -> None:
         """Look at keys that have been quiet for two windows, as far as both sides are known."""
@@ -105,12 +132,27 @@ class Turning:
         window_us, clocks_us = pair.rules.objective_us, pair.rules.clocks_us
         known_us = min(pair.watermarks) - 2 * window_us - clocks_us
         for key in [key for key, us in self._changed.items() if us < known_us]:
-            del self._changed[key]
-            forward, back = (
-                (self._judge.state_of(p.rules.name, key) or KeyState()).source for p in self._ways
+            ways = [self._judge.state_of(p.rules.name, key) or KeyState() for p in self._ways]
+            gone = partial(self._gone, ways)
+            found, waiting = conflicts(
+                key, ways[0].source, ways[1].source, window_us, clocks_us, gone
             )
-            for one in conflicts(key, forward, back, window_us, clocks_us):
+            for one in found:
                 self._list(one)
+            if waiting:  # a version may still be on its way
+                self._changed[key] += window_us
+            else:
+                del self._changed[key]
+
+    def _gone(self, ways: Sequence[KeyState], side: int, version: Entry) -> bool:
+        """Whether a version can not come over any more: its replicator is done with it or, where
+        that is not told, it had the time to.
+        """
+        pair, state = self._ways[side], ways[side]
+        if state.source is not None and pair.done(state.source, version, state.target) is not None:
+            return True
+        old_us = pair.watermarks[Side.TARGET] - version.commit_us - pair.rules.clocks_us
+        return old_us > pair.rules.give_up_us
 
     def _list(self, found: Conflict) -> None:
         listed = self.turmoil.listed
@@ -120,8 +162,9 @@ class Turning:
         listed.append(found)
         del listed[:-LISTED_MAX]
         self._count(found.winner)
-        if found.lost:
-            self._count("lost")
+        for what in ("lost", "late"):
+            if getattr(found, what):
+                self._count(what)
 
     def _count(self, name: str) -> None:
         self.turmoil.counts[name] = self.turmoil.counts.get(name, 0) + 1
@@ -137,6 +180,8 @@ class Turning:
                 for key, _ in list(self._unsettled(way)):
                     self._judge.settle(key, now_us)
         self._look_for_conflicts()
+        forward = self._ways[0]
+        self.echoes.evaluate(min(forward.watermarks) - forward.rules.clocks_us)
         if self.kept.decided and self.kept.owed:
             self._look_after_owed(now_us)
 
@@ -204,6 +249,7 @@ class Turning:
     def restore(self, kept: TurnState, turmoil: Turmoil) -> None:
         """Go on where another worker stood."""
         self.kept, self.turmoil = kept, turmoil
+        self.echoes.kept = turmoil.echoes
         self._measure()
 
     def _measure(self) -> None:
@@ -286,7 +332,8 @@ _DECODER = msgspec.msgpack.Decoder(tuple[TurnState, Turmoil])
 
 def pack_turn(turning: Turning) -> tuple[bytes, bytes]:
     """Key and value for the join table."""
-    turning.dirty = False
+    turning.dirty = turning.echoes.dirty = False
+    turning.turmoil.echoes = turning.echoes.kept
     return PREFIX + turning.name.encode(), _ENCODER.encode((turning.kept, turning.turmoil))
 
 

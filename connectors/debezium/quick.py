@@ -196,11 +196,14 @@ _NAMES: dict[str, Any] = {
     "snapshot_of": sources.snapshot_of,
 }
 _REST = (
-    "key, op, h, x, commit_us, position, tx, topic, partition, offset, append_us, snapshot, u, c"
+    "key, op, h, x, commit_us, position, tx, topic, partition, offset, append_us, snapshot, u, c, "
+    "None, origin"
 )
 _EVENT = [
     "r = event.after; source = event.source; op = upserts(event.op)",
     "if not r or op is None or source is None: return",
+    "origin = source.origin",
+    "if origin.__class__ is not str: origin = ''",
 ]
 _LOG = [
     "commit_us = source.ts_us; lsn = source.lsn; tx = source.txId",

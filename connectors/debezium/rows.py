@@ -135,6 +135,7 @@ class RowWriter:
                     unknown,
                     carried,
                     moved,
+                    sources.origin_of(source),
                 )
             )
         return found
@@ -200,7 +201,7 @@ class RowWriter:
                 found.append(_malformed(feed, row_key, where, error))
                 continue
             gone = (Op.DELETE, None, b"", commit_us, position, tx, *where, snapshot, (), (), moved)
-            found.append(Change(feed.pair, feed.side, row_key, *gone))
+            found.append(Change(feed.pair, feed.side, row_key, *gone, sources.origin_of(source)))
         return found
 
     def tombstone(self, where: Where, headers: Headers, key: bytes | None) -> Decoded:

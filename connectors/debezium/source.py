@@ -11,7 +11,19 @@ import xxhash
 
 from figwatch.validators.change import Op, Snapshot
 
-FIELDS = ("ts_ms", "ts_us", "ts_ns", "snapshot", "lsn", "txId", "file", "pos", "row", "gtid")
+FIELDS = (
+    "ts_ms",
+    "ts_us",
+    "ts_ns",
+    "snapshot",
+    "lsn",
+    "txId",
+    "file",
+    "pos",
+    "row",
+    "gtid",
+    "origin",
+)
 _BINLOG = re.compile(r".*?(\d{1,18})")
 _LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 _INTEGER = re.compile(r"-?\d{1,19}")
@@ -30,6 +42,7 @@ class Source(msgspec.Struct, gc=False):
     pos: Any = None
     row: Any = None
     gtid: Any = None
+    origin: Any = None
 
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=_GREATEST)]
@@ -44,6 +57,7 @@ class LogSource(msgspec.Struct, gc=False):
     ts_us: Annotated[int, msgspec.Meta(ge=1, le=_GREATEST)]
     txId: _Number  # noqa: N815  # Debezium's name
     lsn: _Number
+    origin: Any = None
 
 
 class LogEntry(msgspec.Struct, gc=False):
@@ -53,6 +67,7 @@ class LogEntry(msgspec.Struct, gc=False):
     ts_us: Annotated[int, msgspec.Meta(ge=1, le=_GREATEST)] | None
     txId: _Number | None  # noqa: N815  # Debezium's name
     lsn: _Number | None
+    origin: Any = None
 
 
 LOG_FIELDS = LogEntry.__struct_fields__
@@ -153,6 +168,11 @@ def position(source: Source, op: Op) -> tuple[int, ...] | None:
     if number is None:
         return None
     return (int(number[1]), pos, integer(source.row) or 0, order)
+
+
+def origin_of(source: Any) -> str:
+    """PostgreSQL's replication origin of the writing session; "" where it has none, as usual."""
+    return source.origin if source.origin.__class__ is str else ""
 
 
 def transaction_of(source: Source, transaction: Any) -> int | None:

@@ -163,6 +163,30 @@ CASES: dict[str, Case] = {
         | gauge("sagas", 9, saga="order", state="open"),
         labels={"job": "figwatch-shop", "saga": "order"},
     ),
+    "FigwatchReplicationLoop": Case(
+        gauge("looping_keys", 3, pair="stock"),
+        gauge("looping_keys", 0, pair="stock"),
+        labels=PAIR,
+    ),
+    "FigwatchUpdatesLost": Case(
+        gauge("conflicts_total", "0+1x6000", pair="stock", what="lost"),
+        gauge("conflicts_total", 5, pair="stock", what="lost")
+        | gauge("conflicts_total", "0+1x6000", pair="stock", what="late")
+        | gauge("two_way_writes_total", "0+9x6000", pair="stock", what="echo"),
+        labels=PAIR,
+    ),
+    "FigwatchWriteConflicts": Case(
+        gauge("conflicts_total", "0+1x6000", pair="stock", what="source"),
+        gauge("conflicts_total", 5, pair="stock", what="source")
+        | gauge("conflicts_total", "0+1x6000", pair="stock", what="unjudged"),
+        labels=PAIR,
+    ),
+    "FigwatchWayBackClosed": Case(
+        gauge("fallback", 1, pair="stock", verdict="fail"),
+        gauge("fallback", 0, pair="stock", verdict="fail")
+        | gauge("fallback", 1, pair="stock", verdict="inconclusive"),
+        labels=PAIR,
+    ),
     "FigwatchGateNotEvaluated": Case(
         gauge("gate_verdict", 0, stage="sync", verdict="pass")
         | gauge("gate_verdict", 0, stage="sync", verdict="fail"),

@@ -88,3 +88,25 @@ def test_the_way_back_is_a_turn_too():
         world = ThereAndBack(seed, plant=False, drained=True).run()
         assert (set(), set()) == (world.found(), world.differing()), seed
         assert 0 == world.judge.turnings["stock"].way
+
+
+def test_replicators_that_copy_each_others_writes_are_a_loop_and_healthy_ones_are_none():
+    class Looping(World):
+        """One key whose copies nobody passes over."""
+
+        def write(self, side, key, value, by):
+            super().write(side, key, value, "user" if key == 300 else by)
+
+        def _script(self):
+            super()._script()
+            self.at(self.turn_at + 5_000_000, lambda: self.user(1, 300))
+
+    def echoes(world):
+        return world.run().judge.turnings["stock"].echoes.summary()
+
+    for seed in range(5):
+        looping = echoes(Looping(seed, plant=False, drained=True))
+        assert {b"300"} == {loop.key for loop in looping.loops}, seed
+        healthy = echoes(World(seed, plant=False, drained=True))
+        assert ([], 0) == (healthy.loops, healthy.newest_loop_us), seed
+        assert healthy.counts["arrival"] > 30, seed

@@ -138,9 +138,44 @@ def reverse_replication(facts: WritesFacts) -> list[Criterion]:
     return found or [not_configured("reverse_replication", "replication back", "pairs")]
 
 
+LOOP_QUIET_US = 600_000_000
+"""How long nothing may have looped."""
+
+
+def no_loops(facts: WritesFacts) -> list[Criterion]:
+    """No value goes round between the sides, nor did lately, and no write got lost in a conflict
+    that still stands.
+    """
+    found = []
+    for pair in facts.pairs:
+        summary = facts.known_pairs.get(pair)
+        echoes = summary.echoes if summary is not None else None
+        if pair not in facts.two_way:
+            found.append(_of("no_loops", pair, "only one direction is judged",
+                             "two_way: true for the pair"))  # fmt: skip
+        elif echoes is None or facts.view is None or not facts.view.complete:
+            found.append(_of("no_loops", pair, "nothing is known of it", "figwatch run"))
+        elif echoes.newest_loop_us > echoes.known_us - LOOP_QUIET_US and echoes.newest_loop_us:
+            ago = max(0, echoes.known_us - echoes.newest_loop_us) / 1e6
+            reason = f"{echoes.looping} keys go round between the sides, last {ago:.0f} s ago"
+            named = "`figwatch status --json` names keys and connectors"
+            found.append(Criterion("no_loops", pair, Answer.FAIL, reason, named))
+        elif not echoes.known_us or not echoes.counts.get("arrival"):
+            found.append(_of("no_loops", pair, "no write was seen to come over",
+                             "writes, and heartbeats of both sides"))  # fmt: skip
+        elif echoes.counts.get("unfollowed"):
+            reason = f"{echoes.counts['unfollowed']} writes were too many to follow"
+            found.append(_of("no_loops", pair, reason, "more internal partitions"))
+        else:
+            copies = echoes.counts["arrival"]
+            found.append(Criterion("no_loops", pair, Answer.PASS,
+                                   f"{copies} copies, none went round"))  # fmt: skip
+    return found or [not_configured("no_loops", "loops of the replication", "pairs")]
+
+
 def writes_rules(facts: WritesFacts, goal: Goal, now_us: int) -> Sequence[Criterion]:
     """Everything of stage `writes` but the traffic."""
-    return [*saga_rules(facts, goal, now_us), *reverse_replication(facts)]
+    return [*saga_rules(facts, goal, now_us), *reverse_replication(facts), *no_loops(facts)]
 
 
 def _open(name: str, subject: str, reason: str, missing: str) -> Criterion:

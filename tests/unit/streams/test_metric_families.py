@@ -13,6 +13,7 @@ from figwatch.streams.gate_watch import Outside
 from figwatch.streams.metrics import About, Books, WorkerMetrics
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.overview import overview
@@ -53,6 +54,8 @@ def pair(**changed):
         "demoted": True,
         "sweep": SweepSummary(NOW_US, NOW_US, True, 2, 5, 5, NOW_US - 9_000_000, 4, 3),  # noqa: FBT003
         "turn": TurnSummary(NOW_US, 1, True, 1, 2, 3, 4),  # noqa: FBT003
+        "conflicts": {"lost": 1},
+        "echoes": EchoSummary({"arrival": 2}, looping=1),
     }
     return PairSummary(**fields | changed)
 

@@ -20,7 +20,9 @@ def ring(*versions, born=True):
 
 
 def found(ours, theirs, window=1.0):
-    return list(conflicts(b"k", ours, theirs, round(window * SECOND), 0))
+    conflicts_found, waiting = conflicts(b"k", ours, theirs, round(window * SECOND), 0)
+    assert not waiting
+    return conflicts_found
 
 
 START = ("v1", 10)
@@ -65,3 +67,18 @@ def test_what_a_ring_no_longer_holds_proves_nothing(born):
     ours = ring(("x", 19.5), ("a", 20), born=born)
     theirs = ring(COPY, ("b", 20.2))
     assert born == bool(found(ours, theirs))
+
+
+def test_an_update_that_may_still_come_is_not_lost_yet():
+    ours, theirs = ring(START, ("a", 20)), ring(COPY, ("b", 20.2))
+    waits = conflicts(b"k", ours, theirs, SECOND, 0, lambda _side, _entry: False)
+    assert ([], True) == waits
+    (one,), waiting = conflicts(b"k", ours, theirs, SECOND, 0, lambda side, _entry: side >= 0)
+    assert (True, False, False) == (one.lost, one.late, waiting)
+
+
+def test_a_late_update_is_told_apart_from_a_lost_one():
+    ours = ring(START, ("a", 20), ("b", 20.4))
+    theirs = ring(COPY, ("b", 20.2), ("a", 23), ("b", 24))
+    (one,), _ = conflicts(b"k", ours, theirs, SECOND, 0, lambda _side, _entry: False)
+    assert ("target", False, True) == (one.winner, one.lost, one.late)

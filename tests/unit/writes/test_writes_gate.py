@@ -3,6 +3,7 @@
 import pytest
 
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.gate import Answer
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
@@ -11,6 +12,7 @@ from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rule
 from figwatch.validators.summary import Summary, TurnSummary
 from tests.unit.writes.test_cutover import NOW, SECOND, pair
 
+COPIED = EchoSummary({"outside": 9, "arrival": 9}, known_us=NOW)
 GOAL = Goal(0.9999, 0.95, 300, 60 * SECOND)
 TURNED = TurnSummary(NOW - 20 * SECOND, 1, True, 0, 0, 0, 0)  # noqa: FBT003
 
@@ -26,7 +28,9 @@ def saga(**changed):
 
 def facts(order=None, stock=None, **changed):
     fields = {"sagas": ("order",), "pairs": ("stock",), "two_way": frozenset({"stock"})}
-    summary = Summary(0, NOW, "w", {}, 0, {"stock": stock or pair(turn=TURNED)}, [],
+    stock = stock or pair(turn=TURNED)
+    stock.echoes = stock.echoes or COPIED
+    summary = Summary(0, NOW, "w", {}, 0, {"stock": stock}, [],
                       sagas={"order": order or saga()})  # fmt: skip
     return WritesFacts(overview({0: summary}, 1, NOW, 10 * SECOND), **fields | changed)
 
@@ -70,8 +74,25 @@ def test_replication_back_must_be_shown(stock, answer):
 
 def test_what_is_not_configured_or_not_there_is_open():
     known = facts(sagas=(), two_way=frozenset())
-    assert {"sagas", "reverse_replication"} == set(judged(known))
+    assert {"sagas", "reverse_replication", "no_loops"} == set(judged(known))
     assert Answer.INCONCLUSIVE is judged(facts(sagas=("other",)))["sagas"]
+
+
+@pytest.mark.parametrize(
+    ("echoes", "answer"),
+    [
+        (EchoSummary({"arrival": 9, "loop": 1}, [], NOW - SECOND, 1, NOW), Answer.FAIL),
+        (EchoSummary({"arrival": 9, "loop": 1}, [], NOW - 60 * SECOND, 0, NOW), Answer.FAIL),
+        (EchoSummary({"arrival": 9, "loop": 1}, [], NOW - 999 * SECOND, 0, NOW), None),
+        (EchoSummary({"arrival": 9}, known_us=0), Answer.INCONCLUSIVE),
+        (EchoSummary({"outside": 9}, known_us=NOW), Answer.INCONCLUSIVE),
+        (EchoSummary({"arrival": 9, "unfollowed": 1}, known_us=NOW), Answer.INCONCLUSIVE),
+    ],
+)
+def test_no_value_may_go_round(echoes, answer):
+    stock = pair(turn=TURNED)
+    stock.echoes = echoes
+    assert ({} if answer is None else {"no_loops": answer}) == judged(facts(stock=stock))
 
 
 def test_the_way_back_is_part_of_reads():
