@@ -110,7 +110,7 @@ _BOTH_WAYS = (
         "Their value goes round between the two sides without a write from outside. Must be 0.",
         "short",
         ((aggregate("sum", "pair", "figwatch_looping_keys"), "{{pair}}"),),
-        needs="two-way pairs",
+        needs="both ways",
         runbook="FigwatchReplicationLoop",
     ),
     Panel(
@@ -119,7 +119,7 @@ _BOTH_WAYS = (
         "itself; one that `reverted` replaced a newer write.",
         "short",
         ((increase("pair, what", "figwatch_two_way_writes_total"), "{{pair}} {{what}}"),),
-        needs="two-way pairs",
+        needs="both ways",
         runbook="FigwatchUpdatesLost",
     ),
     Panel(
@@ -127,7 +127,7 @@ _BOTH_WAYS = (
         "Rows that both sides wrote at once, by who won; `lost` ones never came over.",
         "short",
         ((increase("pair, what", "figwatch_conflicts_total"), "{{pair}} {{what}}"),),
-        needs="two-way pairs",
+        needs="both ways",
         runbook="FigwatchWriteConflicts",
     ),
     Panel(

@@ -20,6 +20,7 @@ from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import SweepEnd
 from figwatch.validators.finding import encode_finding
 from figwatch.validators.summary import encode_summary
+from tests.component.both_ways import BothWays
 from tests.unit.sagas.sagas import GOOD, REFUSED, Bench
 from tests.unit.verdict.timeline import Timeline
 
@@ -39,11 +40,12 @@ class Worker:
         self.rows = Timeline()
         self.canary = Timeline(pairs=(CANARY_PAIR,))
         self.sagas = Bench()
+        self.mirrored = BothWays()
         self.readings = Readings(None, unreachable, list, time.time_ns, 0.001)
         self._books = Books()
         for number, summary in enumerate(self._now()):
             self._books.opened(number, summary)
-        self._fleet = Fleet({}, PLAN, 3, 15_000_000, lambda: True)
+        self._fleet = Fleet({}, PLAN, 4, 15_000_000, lambda: True)
         self._fleet.current = True
         self.registry = CollectorRegistry()
         self.registry.register(
@@ -59,7 +61,8 @@ class Worker:
     def _now(self):
         rows, canary = (line.judge.summary(line.now_us) for line in (self.rows, self.canary))
         sagas = self.sagas.judge.summary(self.sagas.now)
-        for number, summary in enumerate((rows, canary, sagas)):
+        mirrored = self.mirrored.judge.summary(self.mirrored.now)
+        for number, summary in enumerate((rows, canary, sagas, mirrored)):
             summary.partition = number
             yield summary
 
@@ -80,6 +83,7 @@ class Worker:
         self.rows.source("A").target("A").settle()
         self.canary.source("A").target("A").settle()
         self.sagas.happen(*GOOD)
+        self.mirrored.copied("once")
         self._failed_readings()  # the names of errors are not known before one happened
 
     def happen(self):
@@ -114,6 +118,9 @@ class Worker:
         self.sagas.happen(*REFUSED, instance="2").happen(GOOD[0], GOOD[0], instance="3")
         self.sagas.happen(*GOOD, instance="4").pass_time(100)
 
+    def _both_ways(self):
+        self.mirrored.go_wrong()
+
     def _failed_readings(self):
         async def a_while():
             with contextlib.suppress(TimeoutError):
@@ -125,7 +132,7 @@ class Worker:
 
 CAUSES = (
     "duplicates", "unknown keys", "broken assumption", "divergence", "sweep", "canary", "sagas",
-    "failed readings",
+    "failed readings", "both ways",
 )  # fmt: skip
 
 
