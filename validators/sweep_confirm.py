@@ -2,8 +2,8 @@
 
 Between two looks at a key either row may change. A difference is called real only when BOTH rows,
 by fingerprint and by the database's own row version, have stood still for as long as the
-replicator may be behind. A target that shows a value which the source had a moment ago is on its
-way. What keeps changing is never called different: it ends as unconfirmed.
+replicator may be behind, and a replica that was read besides. A target that shows a value which the
+source had a moment ago is on its way. What keeps changing is never called different: it ends as unconfirmed.
 `figwatch.connectors.sweep.confirm` reads the rows and asks.
 """
 
@@ -59,14 +59,22 @@ class Watch:
     due_us: int
     still_us: int = 0
     """Since when both rows are as they are."""
+    behind_us: int = 0
+    """The furthest that a replica was behind at any look."""
     looks: int = 0
     source: Look | None = None
     target: Look | None = None
     witnessed: list[tuple[bytes | None, int]] = dataclasses.field(default_factory=list)
 
-    def look(self, source: Look, target: Look, asked_us: int, patience: Patience) -> Settled:
-        """Take a look that began at `asked_us`: the source was read first, then the target."""
+    def look(
+        self, source: Look, target: Look, asked_us: int, patience: Patience, behind_us: int = 0
+    ) -> Settled:
+        """Take a look that began at `asked_us`: the source was read first, then the target. Where
+        a replica was read, it was `behind_us` behind: a row that it has not replayed stands still
+        there, and says nothing.
+        """
         self.looks += 1
+        self.behind_us = max(self.behind_us, behind_us)
         if source.fingerprint == target.fingerprint:
             return Settled.EQUAL
         recent_us = asked_us - max(patience.settle_us, FIRST_DELAY_US)
@@ -76,7 +84,7 @@ class Watch:
         self._witness(source.fingerprint, asked_us)
         if (source, target) != (self.source, self.target):
             self.source, self.target, self.still_us = source, target, asked_us
-        stood_us = asked_us - self.still_us
+        stood_us = asked_us - behind_us - self.still_us
         if self.looks > 1 and stood_us >= patience.settle_us:
             return Settled.DIFFERENT
         if asked_us - self.first_us >= patience.give_up_us:

@@ -57,8 +57,8 @@ class ColumnFacts:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TableFacts:
-    """One table as it stands. `identity` changes when it is dropped and made anew; all together
-    changes with any DDL that matters here.
+    """One table as it stands. `identity` changes when it is dropped and made anew, or a partition
+    comes or goes; all together changes with any DDL that matters here.
     """
 
     name: str
@@ -67,6 +67,8 @@ class TableFacts:
     unique_indexes: tuple[tuple[str, ...], ...]
     """Columns of each complete, valid, unique index, in its order."""
     rows_estimate: int = 0
+    inherited: bool = False
+    """Other tables inherit from it: reading it reads theirs, its indexes do not cover them."""
 
     def column(self, name: str) -> ColumnFacts | None:
         return next((c for c in self.columns if c.name == name), None)

@@ -10,9 +10,13 @@ import dataclasses
 import enum
 
 from figwatch.validators.canonical_kinds import Base
+from figwatch.validators.canonical_wire import Encoding
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import ColumnRule, PairRule
 from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
+
+CHECKSUM_VERSION_MIN = 14
+"""The first PostgreSQL that can put hashes together (`bit_xor`)."""
 
 
 class Way(enum.StrEnum):
@@ -32,6 +36,7 @@ class Cast(enum.StrEnum):
     NONE = "none"
     """As they are: the same type on both sides."""
     INT = "int"
+    """Integers of which one side's, or both sides', have eight bytes."""
     NUMERIC = "numeric"
     TEXT = "text"
 
@@ -81,7 +86,8 @@ def plan_pair(
 ) -> SweepPlan | Refusal:
     """Decide. `only` forces a way where it is possible (for tests and for people who measure)."""
     refused = (
-        _columns_missing(rule, source, target)
+        _inherited(source, target)
+        or _columns_missing(rule, source, target)
         or _no_index(rule, source, target)
         or _strange_key(rule, source, target)
     )
@@ -118,6 +124,8 @@ def _hindrance(
     """Why checksums cannot be computed inside the databases; "" when they can."""
     if {s.engine for s in servers} != {"postgresql"}:
         return "different engines write values differently: rows are compared here"
+    if min(s.version for s in servers) < CHECKSUM_VERSION_MIN:
+        return f"a server older than PostgreSQL {CHECKSUM_VERSION_MIN}: rows are compared here"
     if len({s.encoding for s in servers}) > 1:
         return "the databases have different encodings: rows are compared here"
     if rule.source_filter or rule.target_filter:
@@ -126,6 +134,18 @@ def _hindrance(
         if plan.shared is None:
             return f"column `{plan.rule.name}`: {plan.why}: rows are compared here"
     return ""
+
+
+def _inherited(source: TableFacts, target: TableFacts) -> Refusal | None:
+    for table in (source, target):
+        if table.inherited:
+            return Refusal(
+                "sweep.inherited",
+                f"other tables inherit from {table.name}: no index of it keeps a key from standing "
+                "in several of them",
+                "partition it declaratively, or make a pair of each table",
+            )
+    return None
 
 
 def _columns_missing(rule: PairRule, source: TableFacts, target: TableFacts) -> Refusal | None:
@@ -249,6 +269,10 @@ def _aligned(
     return True
 
 
+_NUMBERS = {Family.INT, Family.NUMERIC, Family.FLOAT4, Family.FLOAT8}
+_UNITS = {Encoding.MS, Encoding.US, Encoding.NS, Encoding.DAYS}
+
+
 def _column(rule: ColumnRule, source: TableFacts, target: TableFacts) -> ColumnPlan:
     other = target.column(rule.target)
     one = source.column(rule.source) if rule.source else None
@@ -260,8 +284,11 @@ def _column(rule: ColumnRule, source: TableFacts, target: TableFacts) -> ColumnP
     zones = t.source_time_zone != t.target_time_zone
     if one_sided or zones or t.source_path != t.target_path:
         return ColumnPlan(rule, None, Family.OTHER, "its transform acts on one side only")
-    if rule.source_encoding != rule.target_encoding and one.family is Family.TEXT:
+    encodings = {rule.source_encoding, rule.target_encoding}
+    if len(encodings) > 1 and one.family is Family.TEXT:
         return ColumnPlan(rule, None, Family.OTHER, "its texts are encoded differently")
+    if len(encodings) > 1 and encodings & _UNITS and {one.family, other.family} <= _NUMBERS:
+        return ColumnPlan(rule, None, Family.OTHER, "its numbers count different units of time")
     # What acts on both sides alike keeps equal values equal.
     cast, family, why = _common(one, other)
     return ColumnPlan(rule, cast, family, why)
@@ -273,7 +300,8 @@ def _common(  # noqa: PLR0911  # one for each family
     """What two columns' values can be brought to so that equal means equal."""
     families = {one.family, other.family}
     if families == {Family.INT}:
-        return Cast.INT, Family.INT, ""
+        small = {one.type, other.type} <= {"integer", "smallint"}
+        return Cast.NONE if small else Cast.INT, Family.INT, ""
     if families <= {Family.INT, Family.NUMERIC}:
         return Cast.NUMERIC, Family.NUMERIC, ""
     if families <= {Family.TEXT, Family.ENUM}:

@@ -51,8 +51,9 @@ class Confirmer:
 
     def __init__(
         self, sessions: tuple[Session, Session], readers: tuple[RowReader, RowReader],
-        plain: Callable[[bytes, Side], KeyText], patience: Patience,
+        plain: Callable[[bytes, Side], KeyText], patience: Patience, *, replicas: bool = False,
     ) -> None:  # fmt: skip
+        self._replicas = replicas
         self._sessions = sessions
         self._readers = readers
         self._plain = plain
@@ -113,6 +114,7 @@ class Confirmer:
         heapq.heappush(self._queue, (due_us, next(self._counter), key))
 
     def _look(self, keys: list[bytes]) -> list[Outcome]:
+        behind_us = self._behind_us() if self._replicas else 0
         asked_us = _now_us()
         # The source first: a target that is newer than this look at the source never looks lost.
         source = self.read(Side.SOURCE, keys)
@@ -121,13 +123,19 @@ class Confirmer:
         for key in keys:
             watch, suspect = self._watches[key]
             rows = source.get(key), target.get(key)
-            settled = watch.look(_seen(rows[0]), _seen(rows[1]), asked_us, self._patience)
+            looks = _seen(rows[0]), _seen(rows[1])
+            settled = watch.look(*looks, asked_us, self._patience, behind_us)
             if settled is Settled.AGAIN:
                 self._push(watch.due_us, key)
                 continue
             del self._watches[key]
-            outcomes.append(Outcome(suspect, settled, *rows, watch.still_us, asked_us))
+            still_us = watch.still_us - watch.behind_us
+            outcomes.append(Outcome(suspect, settled, *rows, still_us, asked_us))
         return outcomes
+
+    def _behind_us(self) -> int:
+        """How far the replicas are behind, at most: asked before the rows, which are no older."""
+        return round(max(session.burden()[0] for session in self._sessions) * 1e6)
 
     def read(self, side: Side, keys: list[bytes]) -> dict[bytes, Row]:
         """The rows of these keys on one side."""

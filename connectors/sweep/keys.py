@@ -13,7 +13,8 @@ from figwatch.validators.change import Side
 from figwatch.validators.mapping import PairRule
 from figwatch.validators.sweep_facts import Family, TableFacts
 
-_WHOLE = re.compile(r"-?\d{1,18}")
+_WHOLE = re.compile(r"-?\d{1,19}")
+_INT8_MAX = 2**63 - 1
 
 _SAME_TEXT = {Family.INT, Family.NUMERIC, Family.UUID, Family.TEXT, Family.DATE, Family.BYTES}
 _TEXT_OF = {
@@ -65,6 +66,11 @@ class PlainKeys:
         )
 
 
+def is_int8(text: str) -> bool:
+    """Whether a text is a whole number that eight bytes hold."""
+    return bool(_WHOLE.fullmatch(text)) and -_INT8_MAX <= int(text) + (text[0] == "-") <= _INT8_MAX
+
+
 def _family(table: TableFacts, name: str) -> Family:
     facts = table.column(name)
     assert facts is not None  # the planner refused otherwise
@@ -77,7 +83,7 @@ def _text(value: Any, family: Family) -> str | None:
     if value is True or value is False:
         return "true" if value else "false"
     text = str(value)
-    if family is Family.INT and not _WHOLE.fullmatch(text):
+    if family is Family.INT and not is_int8(text):
         return None
     if "\0" in text:  # no text of PostgreSQL's holds it
         return None

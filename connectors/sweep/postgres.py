@@ -145,11 +145,14 @@ class PostgresSession:
         return catalogue.server_facts(self.rows)
 
 
-# A replica that has replayed all it received is not behind, however old its last transaction.
+# A replica that has replayed all it received is not behind, however old its last transaction; one
+# that receives nothing, because its primary is cut off, is.
 _BURDEN = sql.SQL("""
 SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0)
+            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+                 AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+            ELSE extract(epoch FROM now()
+                 - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
        END::float8,
        (SELECT count(*) FROM pg_stat_activity
          WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid())

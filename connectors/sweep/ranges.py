@@ -59,6 +59,9 @@ class Merge(Ranges):
         bounds = after, end or until
         limit = SWOLLEN * rows
         source, target = self._both(lambda side: self._reading.lines(side, bounds, limit))
+        if len(source) >= limit:  # it has grown since its end was asked for
+            end = self._reading.readers[Side.SOURCE].key_text(source[-1])
+            target = self._reading.lines(Side.TARGET, (after, end), limit)
         if len(target) >= limit:
             end = self._reading.readers[Side.TARGET].key_text(target[-1])
             source = self._reading.lines(Side.SOURCE, (after, end), None)
@@ -125,6 +128,7 @@ class Checksums(Ranges):
     ) -> None:
         known: dict[bytes, tuple[KeyText, str]] = {}
         for key, text, row_hash in self._hashed(Side.SOURCE, bounds, mask, leaves, rows):
+            self._reading.ambiguous += key in known
             known[key] = text, row_hash
         for key, text, row_hash in self._hashed(Side.TARGET, bounds, mask, leaves, rows):
             other = known.pop(key, None)

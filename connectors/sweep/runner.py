@@ -94,7 +94,10 @@ class Sweep:
             round(self._settings.settle_seconds * 1e6),
             round(max(self._settings.unconfirmed_seconds, self._settings.settle_seconds) * 1e6),
         )
-        confirmer = Confirmer(prepared.sessions, prepared.readers, self._scan.texts, patience)
+        confirmer = Confirmer(
+            prepared.sessions, prepared.readers, self._scan.texts, patience,
+            replicas=bool(self._settings.replicas),
+        )  # fmt: skip
         self._progress = Progress(self._settings.differences_listed_max)
         self._progress.next = 0, options.bounds[0]
         self._settling = Settling(

@@ -47,7 +47,10 @@ def sample_pair(
         round(settings.settle_seconds * 1e6),
         round(max(settings.unconfirmed_seconds, settings.settle_seconds) * 1e6),
     )
-    confirmer = Confirmer(prepared.sessions, prepared.readers, prepared.keys.plain, patience)
+    confirmer = Confirmer(
+        prepared.sessions, prepared.readers, prepared.keys.plain, patience,
+        replicas=bool(settings.replicas),
+    )  # fmt: skip
     drawn: list[set[bytes]] = []
     try:
         for side in Side:

@@ -4,10 +4,12 @@ Keys travel as texts, as the server writes them; `figwatch.connectors.sweep.rows
 that come back, `figwatch.connectors.sweep.scan` asks.
 """
 
+import re
 from collections.abc import Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from figwatch.connectors.sweep.keys import is_int8
 from figwatch.connectors.sweep.one_side import KeyText, OneSide, Range
 from figwatch.connectors.sweep.postgres_catalogue import split_name
 from figwatch.validators.sweep_facts import ColumnFacts, Family
@@ -69,8 +71,11 @@ class PostgresStatements(OneSide):
     def _type(self, name: str, text: str = "") -> str:
         facts = self.facts(name)
         if facts.family is Family.INT:  # the other side's key may be beyond a smaller integer
-            return "numeric" if "." in text or len(text) > 18 else "int8"  # noqa: PLR2004
-        return "text" if facts.family is Family.TEXT else facts.type
+            return "int8" if is_int8(text or "0") else "numeric"
+        if facts.family is Family.CHAR:
+            return "bpchar"
+        # Without its modifiers: the other side's key may have more digits.
+        return "text" if facts.family is Family.TEXT else _MODIFIERS.sub("", facts.type)
 
     def within(self, bounds: Range) -> Composable:
         columns = SQL("({})").format(self._order())
@@ -184,13 +189,14 @@ class PostgresStatements(OneSide):
         if not self.plan.typed_hash:
             return self._md5([self._text_form(p) for p in plans])
         parts = [self._hash(p, i + 1) for i, p in enumerate(plans)]
-        return SQL("hashint8extended({}, 42)").format(SQL(" # ").join(parts))
+        # The value to be mixed stands as the seed: of eight bytes, only the seed counts whole.
+        return SQL("hashint4extended(42, {})").format(SQL(" # ").join(parts))
 
     def _hash(self, plan: ColumnPlan, seed: int) -> Composable:
         facts = self.facts(self.name_of(plan))
         template = _HASHES.get(plan.family)
-        if plan.family is Family.INT:
-            template = _INT_HASHES.get(facts.type, template)
+        if plan.shared is Cast.NONE and plan.family is Family.INT:
+            template = "hashint4extended({v}, {s})"
         if template is None:
             call = SQL('hashtextextended({v}::text COLLATE "C", {s})').format(
                 v=self._written(facts, None), s=Literal(seed)
@@ -213,24 +219,34 @@ class PostgresStatements(OneSide):
         )
 
 
+_MODIFIERS = re.compile(r"\([\d,-]+\)")
 _NULL_HASH = 0x6E756C6C_66696777
+_SPAN = "interval '4294.967296 s', {v}, timestamp '2000-01-01'"
+# A server's own hashes are made for hash joins, where values that hash alike are compared after-
+# wards; here nothing is. Of integers and times of eight bytes only the two halves, one laid over
+# the other, are hashed (-5 like 4294967291): the whole value, or its upper half, is made the seed.
+# Of numerics the sign is left out, and what is no number all hashes alike. JSON's numbers are such
+# numerics, and its nested arrays cancel out: it is hashed as text. PostgreSQL's sources:
+# hashfunc.c, timestamp.c, numeric.c, jsonb_util.c.
 _HASHES = {
-    Family.INT: "hashint8extended({v}, {s})",
-    Family.NUMERIC: "hash_numeric_extended({v}::numeric, {s})",
+    Family.INT: "hashint8extended({v}::int8, {v}::int8 # {s})",
+    Family.NUMERIC: "hash_numeric_extended({v}::numeric, {s} # CASE WHEN {v} < 0 THEN 6148914691"
+    " WHEN {v} < 'NaN'::numeric THEN 0 ELSE 12297829382 END)",
     Family.TEXT: 'hashtextextended({v}::text COLLATE "C", {s})',
     Family.BOOL: "hashint4extended({v}::int4, {s})",
     Family.UUID: "uuid_hash_extended({v}, {s})",
     Family.FLOAT4: "hashfloat4extended({v}, {s})",
     Family.FLOAT8: "hashfloat8extended({v}, {s})",
-    Family.TIMESTAMP: "timestamp_hash_extended({v}, {s})",
-    Family.TIMESTAMPTZ: "timestamp_hash_extended(timezone(interval '0', {v}), {s})",
-    Family.TIME: "time_hash_extended({v}, {s})",
-    Family.JSONB: "jsonb_hash_extended({v}, {s})",
-    # As a record it would take three times as long; no timestamp has a day after the year 294276.
-    Family.DATE: "timestamp_hash_extended({v}::timestamp, {s})",
+    Family.TIMESTAMP: f"timestamp_hash_extended({{v}}, timestamp_hash_extended(date_bin({_SPAN}),"
+    " {s}))",
+    Family.TIMESTAMPTZ: "timestamp_hash_extended(timezone(interval '0', {v}), "
+    "timestamp_hash_extended(timezone(interval '0', "
+    "date_bin(interval '4294.967296 s', {v}, timestamptz '2000-01-01Z')), {s}))",
+    # As a record it would take three times as long; infinity is no number of days.
+    Family.DATE: "CASE WHEN isfinite({v}) THEN hashint4extended({v} - date '2000-01-01', {s})"
+    " ELSE hashtextextended({v}::text, {s}) END",
     Family.BYTES: "hash_record_extended(ROW({v}), {s})",
 }
-_INT_HASHES = {"integer": "hashint4extended({v}, {s})", "smallint": "hashint2extended({v}, {s})"}
 
 
 def _limit(limit: int | None) -> Composable:

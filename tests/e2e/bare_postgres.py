@@ -44,7 +44,25 @@ def server(
     folder: pathlib.Path, where: pathlib.Path | None = None, **settings: str
 ) -> Iterator[str]:
     """A running server; yields the data source name of its database `postgres`."""
-    programs = where or binaries()
+    made = ("initdb", "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--no-locale")
+    with _cluster(folder, where or binaries(), (*made, "--no-sync"), settings) as dsn:
+        yield dsn
+
+
+@contextmanager
+def standby(folder: pathlib.Path, dsn: str, where: pathlib.Path | None = None) -> Iterator[str]:
+    """A streaming replica of a server that was started with `where` as well; its data source
+    name.
+    """
+    made = ("pg_basebackup", "-d", dsn, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+    with _cluster(folder, where or binaries(), made, {}) as replica:
+        yield replica
+
+
+@contextmanager
+def _cluster(
+    folder: pathlib.Path, programs: pathlib.Path, made: tuple[str, ...], settings: dict[str, str]
+) -> Iterator[str]:
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     user = unprivileged.run_as((folder, programs), "QUIT")
@@ -54,8 +72,7 @@ def server(
     as_user = {"user": user.user_id} if user.user_id is not None else {}
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
     subprocess.run(
-        [*user.prefix, programs / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust",
-         "--encoding=UTF8", "--no-locale", "--no-sync"],
+        [*user.prefix, programs / made[0], "-D", cluster, *made[1:]],
         check=True, capture_output=True, env=environment, cwd=cluster, **as_user,
     )  # fmt: skip
     port = ports.choose(["postgres"], {})["postgres"]

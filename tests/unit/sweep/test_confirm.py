@@ -25,6 +25,15 @@ def test_rows_that_stand_still_long_enough_are_different():
     assert Settled.DIFFERENT == watch((0, A, B), (500, A, B), (1_000, A, B))
 
 
+def test_a_replica_that_is_behind_makes_nothing_stand_still():
+    """A row that is not replayed stands still, as long as one likes."""
+    one = Watch(0, 0)
+    looks = [one.look(A, B, n * 1_000_000, PATIENCE, behind_us=n * 1_000_000) for n in range(9)]
+    assert {Settled.AGAIN} == set(looks)
+    assert Settled.DIFFERENT == one.look(A, B, 9_000_000, PATIENCE)
+    assert 8_000_000 == one.behind_us
+
+
 def test_one_look_is_never_enough():
     assert Settled.AGAIN == watch((0, A, B), patience=Patience(0, 10_000_000))
     assert Settled.DIFFERENT == watch((0, A, B), (1, A, B), patience=Patience(0, 10_000_000))

@@ -1,10 +1,12 @@
 """Which way a pair is swept, and what is refused."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from figwatch.validators.canonical_kinds import kind_of
+from figwatch.validators.canonical_wire import Encoding
 from figwatch.validators.mapping import ColumnRule, PairRule, Transforms
 from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
 from figwatch.validators.sweep_plan import Cast, Refusal, SweepPlan, Way, plan_pair
@@ -22,15 +24,15 @@ def table(*columns: ColumnFacts, index: tuple[str, ...] = ("id",)) -> TableFacts
 
 
 def plan(
-    one: ColumnFacts, other: ColumnFacts, transforms: Transforms | None = None, **how: object
-) -> SweepPlan | Refusal:
+    one: ColumnFacts, other: ColumnFacts, transforms: Transforms | None = None,
+    servers: tuple[ServerFacts, ServerFacts] = (SERVER, SERVER), **how: Any,
+) -> SweepPlan | Refusal:  # fmt: skip
     rule = PairRule(
         "t",
         (ColumnRule("id", "id", "id"),),
-        (ColumnRule("v", "v", "v", transforms=transforms or Transforms()),),
+        (ColumnRule("v", "v", "v", transforms=transforms or Transforms(), **how),),
     )
-    servers = how.get("servers", (SERVER, SERVER))
-    return plan_pair(rule, table(ID, one), table(ID, other), servers)  # type: ignore[arg-type]
+    return plan_pair(rule, table(ID, one), table(ID, other), servers)
 
 
 TEXT, VARCHAR = column("text", Family.TEXT, "C"), column("character varying(9)", Family.TEXT, "C")
@@ -43,6 +45,8 @@ FIVE, EIGHT = column("character(5)", Family.CHAR), column("character(8)", Family
     ("one", "other", "shared"),
     [
         (INT, BIGINT, Cast.INT),
+        (BIGINT, BIGINT, Cast.INT),
+        (INT, INT, Cast.NONE),
         (INT, NUMBER, Cast.NUMERIC),
         (NUMBER, MONEY, Cast.NUMERIC),
         (TEXT, VARCHAR, Cast.TEXT),
@@ -58,6 +62,26 @@ def test_columns_are_hashed_as_what_both_types_share(one, other, shared):
     assert isinstance(made, SweepPlan)
     assert shared == made.columns[0].shared
     assert (Way.MERGE if shared is None else Way.CHECKSUM) == made.way
+
+
+@pytest.mark.parametrize(("unit", "way"), [("us", Way.MERGE), ("ms", Way.CHECKSUM)])
+def test_equal_numbers_in_two_units_of_time_are_two_times(unit: str, way: Way):
+    encodings = {"source_encoding": Encoding.MS, "target_encoding": Encoding(unit)}
+    made = plan(BIGINT, BIGINT, **encodings)
+    assert isinstance(made, SweepPlan)
+    assert way == made.way
+
+
+def test_an_old_server_reads_and_a_table_with_heirs_is_refused():
+    old = dataclasses.replace(SERVER, version=13)
+    made = plan(INT, INT, servers=(old, SERVER))
+    assert isinstance(made, SweepPlan)
+    assert Way.MERGE == made.way
+    rule = PairRule("t", (ColumnRule("id", "id", "id"),), ())
+    heir = dataclasses.replace(table(ID), inherited=True)
+    refused = plan_pair(rule, table(ID), heir, (SERVER, SERVER))
+    assert isinstance(refused, Refusal)
+    assert "sweep.inherited" == refused.code
 
 
 @pytest.mark.parametrize(
