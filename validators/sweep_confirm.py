@@ -3,7 +3,8 @@
 Between two looks at a key either row may change. A difference is called real only when BOTH rows,
 by fingerprint and by the database's own row version, have stood still for as long as the
 replicator may be behind, and a replica that was read besides. A target that shows a value which the
-source had a moment ago is on its way. What keeps changing is never called different: it ends as unconfirmed.
+source had a moment ago is on its way. What keeps changing is never called
+different: it ends as unconfirmed.
 `figwatch.connectors.sweep.confirm` reads the rows and asks.
 """
 
