@@ -106,8 +106,8 @@ def _tables(
     Raises:
         FigwatchError: a database does not answer, or has no such table.
     """
+    from figwatch.connectors.catalogues import read_tables
     from figwatch.connectors.config_limits import LimitsConfig
-    from figwatch.connectors.databases import connected, read_tables
     from figwatch.connectors.secret import Secret
 
     found = {}
@@ -117,15 +117,14 @@ def _tables(
             continue
         where = f"--from-database {side.name}={side.database}"
         dsn = Secret(f"env:{side.database}", where).reveal()
-        with connected(dsn, seconds, where) as connection:
-            found[side.name] = read_tables(connection, names)
+        found[side.name] = read_tables(dsn, names, seconds, where)
         absent = sorted(set(names) - set(found[side.name]))
         if absent:
             raise FigwatchError(
                 "database.no-table",
                 f"side {side.name} has no table {', '.join(absent)}",
                 where,
-                "write it as SCHEMA.TABLE, or grant select on it",
+                "write it as SCHEMA.TABLE (MariaDB, MySQL: DATABASE.TABLE), or grant select on it",
             )
     return found
 

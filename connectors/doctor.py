@@ -7,10 +7,10 @@ cannot be fetched becomes a `CouldNot` and never stops the rest.
 import time
 from collections.abc import Iterable, Mapping
 
+from figwatch.connectors.catalogues import read_database
 from figwatch.connectors.config import Config, PairConfig, SideConfig
 from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.connect_rest import read_connector
-from figwatch.connectors.databases import read_database
 from figwatch.connectors.kafka_admin import KafkaAdmin, Span
 from figwatch.connectors.kafka_cluster import Where
 from figwatch.connectors.kafka_reader import read_spans
@@ -81,6 +81,7 @@ def expected_side(config: Config, name: str) -> Expected:
         round(side.clock_skew_seconds * 1e6),
         tuple(topics),
         tables,
+        round(side.allowed_disorder_seconds * 1e6),
     )
 
 
@@ -120,11 +121,6 @@ def _database(config: Config, side: Expected) -> DatabaseFacts | CouldNot:
         text = dsn.reveal()
     except FigwatchError as error:
         return CouldNot(error.problems[0].cause, error.problems[0].fix)
-    if text.startswith(("mysql:", "mariadb:")):
-        return CouldNot(
-            "MySQL and MariaDB catalogues are not read by this version",
-            "check binlog_row_image=FULL and binlog_format=ROW by hand",
-        )
     return read_database(text, side.tables, config.limits.database_timeout_seconds, where)
 
 

@@ -7,11 +7,14 @@ and the types that plain JSON does not carry are named.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from figwatch.validators.doctor_facts import TableFacts
+from figwatch.validators.canonical_kinds import Base, Kind, kind_of
+from figwatch.validators.doctor_facts import ColumnFacts, TableFacts
 from figwatch.validators.errors import ConfigurationError
 
-NEED_NO_TYPE = ("smallint", "integer", "bigint", "text", "boolean", "uuid", "character varying")
-"""PostgreSQL types that mean the same in plain JSON without being named."""
+NEED_NO_TYPE = {Base.INT, Base.TEXT, Base.BOOL, Base.UUID}
+"""Kinds that mean the same in plain JSON without being named, where both sides have them."""
+FLAG = "tinyint(1)"
+"""MySQL's boolean, and a number like any other beside anything else than a boolean."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,30 @@ def _pair(pair: PairTables, source: TableFacts | None, target: TableFacts | None
 def _entry(name: str, source: TableFacts, target: TableFacts | None, known: set[str] | None) -> str:
     ours = source.column(name)
     theirs = target.column(name) if target is not None else None
-    parts = [f"to: {name}"]
-    if ours is not None and not ours.type.startswith(NEED_NO_TYPE):
-        parts.append(f'type: "{ours.type}"')
-        if theirs is not None and theirs.type != ours.type:
-            parts = [parts[0], f'source_type: "{ours.type}"', f'target_type: "{theirs.type}"']
+    parts = [f"to: {name}", *_types(ours, theirs)]
     value = name if len(parts) == 1 else f"{{{', '.join(parts)}}}"
     missing = "   # the target has no such column: name the one that holds it"
     return f"{name}: {value}" + (missing if known is not None and name not in known else "")
+
+
+def _types(ours: ColumnFacts | None, theirs: ColumnFacts | None) -> list[str]:
+    """The settings that say what a column is; none where plain JSON does."""
+    mine, other = (None if column is None else _kind(column.type) for column in (ours, theirs))
+    if ours is None or mine is None:
+        return []
+    same = other is None or mine.base is other.base
+    if FLAG in (ours.type, theirs.type if theirs is not None else "") and same:
+        return [] if theirs is None else ["type: int" if ours.type == theirs.type else "type: bool"]
+    if same and mine.base in NEED_NO_TYPE:
+        return []
+    if theirs is None or other is None or ours.type == theirs.type:
+        return [f'type: "{ours.type}"']
+    return [f'source_type: "{ours.type}"', f'target_type: "{theirs.type}"']
+
+
+def _kind(name: str) -> Kind | None:
+    """None for a type of the user's own (an enum), which comes as text."""
+    try:
+        return kind_of(name)
+    except ValueError:
+        return None

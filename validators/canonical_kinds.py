@@ -132,6 +132,7 @@ def _sized(word: str, parameters: list[int], suffix: str) -> Kind | None:
         return _decimal(_scale(word, parameters))
     if word in _TIME_BASES:
         return _time(word, first, zoned=suffix.startswith("with "))
+    suffix = suffix.removesuffix(" zerofill")
     special = {("bigint", "unsigned"): Kind(Base.UINT64), ("money", ""): Kind(Base.DECIMAL, 2)}
     if (word, suffix) in special:
         return special[word, suffix]

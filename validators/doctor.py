@@ -7,6 +7,7 @@ from problems: it is not known to be right.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from figwatch.validators.doctor_binlog import assess_binlog
 from figwatch.validators.doctor_connectors import (
     assess_capture,
     assess_heartbeat,
@@ -90,11 +91,18 @@ def _assess_side(side: Expected, facts: Examined, limits: Limits) -> list[Check]
     if isinstance(database, CouldNot):
         checks.append(could_not("database", side.side, database))
     else:
-        checks += assess_wal_level(side, database)
+        if database.binlog is None:
+            checks += assess_wal_level(side, database)
+        else:
+            checks += assess_binlog(side, database.binlog, limits)
         checks += assess_clock(side, database, limits)
         for name in side.tables:
             checks += assess_table(side, name, database, connector)
-    if isinstance(connector, ConnectorFacts) and isinstance(database, DatabaseFacts):
+    if (
+        isinstance(connector, ConnectorFacts)
+        and isinstance(database, DatabaseFacts)
+        and database.binlog is None
+    ):
         checks += assess_publication(side, database, connector)
         checks += assess_slot(side, database, connector, limits)
     return checks

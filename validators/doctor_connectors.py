@@ -279,10 +279,11 @@ def _hidden_columns(
 def captures(config: Mapping[str, str], table: str) -> bool:
     """Whether table.include.list and table.exclude.list let a table through.
 
-    Both are lists of regular expressions that must match the whole name, without case.
+    Both are lists of regular expressions that must match the whole name, without case. What a
+    schema is to PostgreSQL is a database to MariaDB and MySQL.
     """
     schema = table.rsplit(".", 1)[0]
-    lists = (("table", table), ("schema", schema))
+    lists = (("table", table), ("schema", schema), ("database", schema))
     for kind, name in lists:
         include, exclude = config.get(f"{kind}.include.list"), config.get(f"{kind}.exclude.list")
         if include and not _matches(include, name):

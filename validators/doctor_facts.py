@@ -109,7 +109,9 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table. `identity` is PostgreSQL's letter: d(efault), f(ull), i(ndex), n(othing)."""
+    """A table. `identity` is PostgreSQL's letter: d(efault), f(ull), i(ndex), n(othing).
+    What MariaDB and MySQL write is a matter of the server (`BinlogFacts`): full.
+    """
 
     name: str
     identity: str
@@ -145,8 +147,24 @@ class PublicationFacts:
 
 
 @dataclass(frozen=True)
+class BinlogFacts:
+    """How MariaDB or MySQL writes its log; names and values are those of its variables."""
+
+    enabled: bool
+    format: str
+    row_image: str
+    retention_hours: float | None
+    """None: for ever."""
+    partial_json: bool = False
+    """MySQL's `binlog_row_value_options`: updates of JSON carry the difference alone."""
+    exact_times: bool = False
+    """Commit times are known to the microsecond: MySQL with GTIDs."""
+
+
+@dataclass(frozen=True)
 class DatabaseFacts:
-    """One side's PostgreSQL. The clock difference is its clock minus ours, known to within the
+    """One side's database. `wal_level`, slots and publications are PostgreSQL's, `binlog` is
+    MariaDB's and MySQL's. The clock difference is its clock minus ours, known to within the
     uncertainty (half of the question's round trip); all in microseconds.
     """
 
@@ -158,6 +176,7 @@ class DatabaseFacts:
     """Those of the pairs that exist."""
     slots: Mapping[str, SlotFacts] = field(default_factory=dict)
     publications: Mapping[str, PublicationFacts] = field(default_factory=dict)
+    binlog: BinlogFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,7 @@ class Expected:
     clock_skew_us: int
     topics: tuple[str, ...]
     tables: Mapping[str, "ExpectedTable"]
+    allowed_disorder_us: int = 10_000
 
 
 @dataclass(frozen=True)

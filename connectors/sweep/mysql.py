@@ -71,7 +71,7 @@ class MySqlSession:
         lock_seconds = max(round(self._settings.lock_timeout_seconds), 1)
         try:
             connection = pymysql.connect(
-                **_parts(self._dsn), charset="utf8mb4", use_unicode=True, autocommit=True,
+                **parts(self._dsn), charset="utf8mb4", use_unicode=True, autocommit=True,
                 connect_timeout=CONNECT_SECONDS, read_timeout=longest + CONNECT_SECONDS,
                 conv={}, local_infile=False, program_name="figwatch-sweep",
             )  # fmt: skip
@@ -132,7 +132,7 @@ class MySqlSession:
         return catalogue.server_facts(self.rows)
 
 
-def _parts(dsn: str) -> dict[str, Any]:
+def parts(dsn: str) -> dict[str, Any]:
     """The parts of `mysql://user:password@host:3306/database`."""
     url = urlsplit(dsn)
     given = {

@@ -201,3 +201,45 @@ def test_its_session_cannot_write_and_refuses_in_plain_words(
     assert ended.returncode == 4
     (error,) = json.loads(ended.stdout)["pairs"]["t"]["errors"]
     assert error["code"] == "sweep.no-such-table"
+
+
+def test_its_catalogue_is_read_for_doctor_and_init(
+    servers: tuple[str, str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    from figwatch.cli.boundary import exit_code_of
+    from figwatch.cli.main import app
+    from figwatch.connectors.catalogues import read_database
+    from figwatch.validators.doctor_facts import CouldNot, DatabaseFacts
+
+    dsn = servers[0]
+    maria(dsn).execute(
+        "CREATE TABLE shop.stock (b bigint unsigned, a int, flag tinyint(1) DEFAULT 1,"
+        " price decimal(12,4) NULL DEFAULT NULL, at datetime, seen timestamp(6) NULL, note text,"
+        " PRIMARY KEY (a, b))"
+    )
+    maria(dsn).execute("SET GLOBAL binlog_row_image = 'MINIMAL'")
+    facts = read_database(dsn, ["shop.stock", "shop.nothing"], 10, "here")
+    maria(dsn).execute("SET GLOBAL binlog_row_image = DEFAULT")
+    assert isinstance(facts, DatabaseFacts), facts
+    assert ["shop.stock"] == list(facts.tables)
+    table = facts.tables["shop.stock"]
+    assert (("a", "b"), "f") == (table.primary_key, table.identity)
+    assert {
+        "b": "uint64", "a": "integer", "flag": "tinyint(1)", "price": "numeric(12,4)",
+        "at": "timestamp(0)", "seen": "timestamptz(6)", "note": "text",
+    } == {column.name: column.type for column in table.columns}  # fmt: skip
+    assert ["flag"] == [column.name for column in table.columns if column.has_default]
+    assert facts.binlog is not None
+    assert (False, "MINIMAL") == (facts.binlog.enabled, facts.binlog.row_image)
+    assert abs(facts.clock_difference_us) <= facts.clock_uncertainty_us + 1_000_000
+
+    monkeypatch.setenv("SHOP_DSN", dsn)
+    file = tmp_path / "new.yaml"
+    command = ["init", "--config", str(file), "--pair", "stock=shop.stock:public.stock"]
+    command += ["--from-database", "monolith=SHOP_DSN"]
+    assert exit_code_of(lambda: app(command)) == 0
+    assert '      a: a\n      b: {to: b, type: "uint64"}\n' in file.read_text()
+
+    away = read_database("mysql://nobody:hunter2@127.0.0.1:1/shop", (), 2, "here")
+    assert isinstance(away, CouldNot)
+    assert "hunter2" not in away.reason
