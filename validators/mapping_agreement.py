@@ -40,6 +40,8 @@ class NoticeCode(enum.StrEnum):
     """A NaN came whose counterpart is written as null: then it is unknown."""
     FAR_OR_NULL = "far_or_null"
     """A time outside 1677 to 2262 came whose counterpart is null in nanoseconds: then unknown."""
+    NESTED_ARRAY = "nested_array"
+    """An array of nothing but nulls came, which is how one of several dimensions looks: unknown."""
     KINDS_DIFFER = "kinds_differ"
     """The two sides' types have nothing in common; compared as they are written."""
 
@@ -67,6 +69,8 @@ _REMEDY = {
     "against it; set decimal.handling.mode=string",
     NoticeCode.FAR_OR_NULL: "years before 1677 or after 2262 come as null from "
     "time.precision.mode=nanoseconds, and are unknown against it; set it to adaptive",
+    NoticeCode.NESTED_ARRAY: "an array of several dimensions comes as nulls, and is unknown; leave "
+    "the column to the sweep",
     NoticeCode.KINDS_DIFFER: "the two types have nothing in common; set the column's type",
 }
 
@@ -162,6 +166,10 @@ class Agreement:
     def saw_default(self) -> None:
         """A DEFAULT came that may stand for null."""
         self._seen.add(NoticeCode.NULL_OR_DEFAULT)
+
+    def saw_nested(self) -> None:
+        """An array of nothing but nulls came."""
+        self._seen.add(NoticeCode.NESTED_ARRAY)
 
     def saw_nan(self) -> None:
         """A NaN came that the other side shows as null."""

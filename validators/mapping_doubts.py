@@ -1,5 +1,5 @@
 """Values for which a converter may have written something else, or nothing: a DEFAULT in place of
-null, null in place of NaN or of a far year. Known to be one of two, they are unknown against either
+null, null in place of NaN, of a far year, of the rows of a nested array. Known to be one of two, they are unknown against either
 and differ from all others (`columns.differing_columns`).
 
 `mapping_compile` wraps the cells of the columns concerned with `canonical.doubting`.
@@ -13,7 +13,7 @@ import msgspec
 
 from figwatch.validators import canonical
 from figwatch.validators.canonical_atoms import finisher
-from figwatch.validators.canonical_kinds import NUMBERS
+from figwatch.validators.canonical_kinds import NUMBERS, Base
 from figwatch.validators.canonical_wire import Encoding, Wire
 from figwatch.validators.change import Side
 from figwatch.validators.mapping import NullDefault
@@ -42,10 +42,12 @@ def doubts(
     default = _default_doubt(index, agreement, wire, atom_of)
     nan = _nan_doubt(agreement, side, wire)
     far = _far_doubt(index, agreement, side, atom_of)
+    nested = _nested_doubt if agreement.kind.base in {Base.ARRAY, Base.NATURAL} else None
     found = (
         (default, agreement.saw_default),
         (nan, agreement.saw_nan),
         (far, agreement.saw_far),
+        (nested, agreement.saw_nested),
     )
     given = tuple((doubt, saw) for doubt, saw in found if doubt is not None)
     return Doubts(given, default is not None or far is not None)
@@ -95,6 +97,14 @@ def _nan_doubt(agreement: Agreement, side: Side, wire: Wire | None) -> Doubt | N
         return sketch if raw != raw else 0  # noqa: PLR0124  # only NaN
 
     return doubt
+
+
+def _nested_doubt(raw: Any, _flags: int) -> int:
+    """An array of nothing but nulls: Debezium writes `{{1,2},{3,4}}` as two nulls. It may be any
+    value, so that nothing refutes it.
+    """
+    unknown = raw.__class__ is list and raw and all(item is None for item in raw)
+    return canonical.NULL_SKETCH if unknown else 0
 
 
 def _far_doubt(index: int, agreement: Agreement, side: Side, atom_of: AtomOf) -> Doubt | None:

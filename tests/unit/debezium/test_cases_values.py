@@ -224,3 +224,28 @@ def test_case_39_a_wrapped_unsigned_bigint_equals_a_numeric(wrapped, other, expe
     assert expected is pair_of(column, plain(wrapped), plain(other))[0]
     assert expected is pair_of(column, schemaful(connect("int64"), wrapped),
                                schemaful(decimal(0), other))[0]  # fmt: skip
+
+
+INTS = {"type": "array", "items": connect("int32")}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ([None, None], [None, None], Equal.MAYBE),
+        ([None, None], [1, 2], Equal.MAYBE),
+        ([None], None, Equal.MAYBE),
+        ([None, 1], [None, 1], Equal.YES),
+        ([None, 1], [None, 2], Equal.NO),
+        ([], [], Equal.YES),
+    ],
+)
+@pytest.mark.parametrize("form", ["schema", "plain", "untyped"])
+def test_an_array_of_several_dimensions_which_comes_as_nulls_is_unknown(
+    source, target, expected, form
+):
+    column = {} if form == "untyped" else {"type": "array<int>"}
+    rows = [schemaful(INTS, raw) if form == "schema" else plain(raw) for raw in (source, target)]
+    equal, notices = pair_of(column, *rows)
+    assert expected is equal
+    assert (expected is Equal.MAYBE) == (NoticeCode.NESTED_ARRAY in notices)
