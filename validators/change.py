@@ -114,6 +114,8 @@ class Malformed(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
     partition: int
     offset: int
     append_us: int
+    keyless: bool = False
+    """It has no key at all: it may have been a truncate, of every partition's rows."""
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):

@@ -197,6 +197,8 @@ class RowRecords:
         pair = self._around.pairs.get(bad.pair or "")
         if bad.key is None or pair is None:
             stream.taint(bad.offset + 1, Reason.MALFORMED_PARTITION)
+            if bad.keyless:
+                self._around.distrust_topic(bad.topic, Reason.MALFORMED_PARTITION)
             self._around.recheck_topic(bad.topic)
             return
         key = table_key(pair.rules.name, bad.key)

@@ -119,6 +119,12 @@ class Surroundings:
             default=0,
         )
 
+    def distrust_topic(self, topic: str, reason: Reason) -> None:
+        """All that was applied of a raw topic may be wrong, in whichever partition."""
+        for stream in self.streams:
+            if stream.kept.topic == topic:
+                stream.taint(stream.applied_to, reason)
+
     def recheck_topic(self, topic: str) -> None:
         """Every key of the pairs of a raw topic is to be judged again."""
         for name, pair in self.pairs.items():

@@ -259,7 +259,8 @@ class RowWriter:
             if key_row is not None:
                 with contextlib.suppress(*_BAD):
                     row_key = key_row.bytes_of(index)
-            found.append(Malformed(feed.rule.name, feed.side, row_key, reason, detail, *where))
+            name, side = feed.rule.name, feed.side
+            found.append(Malformed(name, side, row_key, reason, detail, *where, keyless=not key))
         return found
 
     def note_identity(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:

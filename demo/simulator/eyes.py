@@ -115,7 +115,7 @@ def _line(where: tuple[str, int], offset: int, message: Message) -> RawRecord:
 def _spoil(line: Line, *, key_too: bool) -> Line:
     if not isinstance(line, RawRecord) or line.value is None:
         return line
-    key = b"{" if key_too else line.key
+    key = b"{" if key_too and line.key is not None else line.key
     return RawRecord(
         line.topic, line.partition, line.offset, line.append_us, line.headers, key, line.value[:-7]
     )

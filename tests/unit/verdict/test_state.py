@@ -1,5 +1,7 @@
 """The state of a key: duplicates, ring, faults, moves, truncates, snapshots, unknown columns."""
 
+import pytest
+
 from figwatch.validators.change import Op, Side, Snapshot
 from figwatch.validators.outcome import Reason, Verdict
 from tests.unit.verdict.timeline import Timeline
@@ -142,6 +144,14 @@ def test_a_record_whose_key_cannot_be_read_taints_its_partitions_keys(needs):
         "losses_ignored", story,
         (Verdict.UNKNOWN, Verdict.CONSISTENT), (Verdict.CONSISTENT, Verdict.CONSISTENT),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keyless", "expected"), [(True, Verdict.UNKNOWN), (False, Verdict.CONSISTENT)]
+)
+def test_a_record_without_a_key_may_have_emptied_every_partition(keyless, expected):
+    line = Timeline(partitions=2).source("A", partition=1).target("A", partition=1)
+    assert expected == line.malformed(None, Side.TARGET, keyless=keyless).settle().verdict()
 
 
 def test_a_gap_in_the_offsets_makes_the_partitions_keys_unknown(needs):

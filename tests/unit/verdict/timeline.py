@@ -182,12 +182,14 @@ class Timeline:
         )  # fmt: skip
         return self._mark(side, 0, offset)
 
-    def malformed(self, key: str | None = "k", side: Side = Side.SOURCE) -> Self:
+    def malformed(
+        self, key: str | None = "k", side: Side = Side.SOURCE, *, keyless: bool = False
+    ) -> Self:
         offset = self._next(side)
         pair = self.pairs[0] if key else None
         bad_key = key.encode() if key else None
         where = (TOPICS[side], 0, offset, self.now_us)
-        self.apply(c.Malformed(pair, side, bad_key, "bad_json", "", *where))
+        self.apply(c.Malformed(pair, side, bad_key, "bad_json", "", *where, keyless))
         return self._mark(side, 0, offset)
 
     def gap(self, count: int = 1, side: Side = Side.SOURCE, partition: int = 0) -> Self:
