@@ -55,6 +55,7 @@ class Meta(msgspec.Struct, array_like=True, gc=False):
     demoted: list[str]
     ledger: LedgerState
     spread: list[str] = []
+    untold_late: dict[str, int] = {}
 
 
 _META_ENCODER = msgspec.msgpack.Encoder()
@@ -156,6 +157,7 @@ class Judge:
             demoted=[name for name, pair in self.pairs.items() if pair.demoted],
             ledger=self.ledger.books.state,
             spread=[name for name, pair in self.pairs.items() if pair.spread],
+            untold_late={n: p.untold_late for n, p in self.pairs.items() if p.untold_late},
         )
 
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
@@ -183,6 +185,7 @@ class Judge:
         for name, pair in self.pairs.items():
             pair.epochs = meta.epochs.get(name, [None, None])
             pair.demoted, pair.spread = name in meta.demoted, name in meta.spread
+            pair.untold_late = meta.untold_late.get(name, 0)
             self.around.recheck.add(name)  # what was to be judged again may not have been
 
     # -- what is asked ------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Settling:
             trusted = not pair.demoted
             for _ in range(fence_trust.convict(pair, self._table.get)):
                 self._ledger.books.alarm(pair, "written_after_commit")
+                self._around.dirty = True
             if trusted and pair.demoted:
                 self._ledger.books.alarm(pair, "fence_demoted")
                 self._around.recheck.add(pair.rules.name)

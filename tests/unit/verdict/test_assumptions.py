@@ -45,6 +45,13 @@ def test_writes_called_done_before_they_came_demote_the_fence_after_a_few(needs)
     needs("early_commits_unnoticed", story, ([False, False, True], 0), ([False] * 3, 0))
 
 
+def test_a_restart_forgives_no_late_write():
+    line = Timeline()
+    for key in "xyz":
+        line.source("A", key=key).reading().wait(50).target("A", key=key).reading().restart()
+    assert line.books().demoted
+
+
 def test_a_version_that_is_not_the_newest_is_no_repair():
     line = Timeline()
     for key in "xyz":
