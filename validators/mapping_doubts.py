@@ -1,6 +1,6 @@
 """Values for which a converter may have written something else, or nothing: a DEFAULT in place of
-null, null in place of NaN, of a far year, of the rows of a nested array. Known to be one of two, they are unknown against either
-and differ from all others (`columns.differing_columns`).
+null; null in place of NaN, of a far year, of the rows of a nested array. Known to be one of two,
+they are unknown against either and differ from all others (`columns.differing_columns`).
 
 `mapping_compile` wraps the cells of the columns concerned with `canonical.doubting`.
 """
