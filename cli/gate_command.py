@@ -108,10 +108,9 @@ def _look_until_clear(config: "Config", stage: Stage, wait_seconds: float) -> "G
     from figwatch.validators.gate import Answer
 
     deadline = time.monotonic() + wait_seconds
-    first_look_us = time.time_ns() // 1000
     while True:
         try:
-            result = check_stage(config, stage.value, time.time_ns() // 1000, first_look_us)
+            result = check_stage(config, stage.value, time.time_ns() // 1000)
             if result.answer is not Answer.INCONCLUSIVE or time.monotonic() >= deadline:
                 return result
             open_ones = [c.name for c in result.criteria if c.answer is Answer.INCONCLUSIVE]

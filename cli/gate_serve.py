@@ -47,7 +47,7 @@ def gate_server(config: "Config", host: str, port: int) -> http.server.HTTPServe
 
     def evaluate(stage: str) -> GateDocument:
         now_us = time.time_ns() // 1000
-        return gate_document(config.migration, check_stage(config, stage, now_us, now_us))
+        return gate_document(config.migration, check_stage(config, stage, now_us))
 
     handler = request_handler(GateHandler(evaluate, STAGES))
     try:

@@ -68,7 +68,7 @@ def _look(config: "Config") -> "tuple[RenderableType, ExitCode]":
         document = view_document(config, view, still_open)
         progress = progress_of(config)
         stage = progress.stage if progress.last_report else "sync"
-        gate = check_stage(config, stage, view.now_us, view.now_us, view)
+        gate = check_stage(config, stage, view.now_us, view)
         said = headline(view, stage, gate)
     except FigwatchError as error:
         problem = error.problems[0]

@@ -70,9 +70,11 @@ class SyncGateConfig(Section):
     99 % at 95 % takes, however often one asks; what another share takes is demanded in any case."""
 
     window_minutes: float | None = Field(default=1440.0, ge=1, le=1440)
-    """Only changes that converged in the last so many minutes count, so that a stall, planned or
-    mended, is not held against the stage for ever; `null` counts all since the start. Whole
-    minutes up to an hour, beyond it whole hours."""
+    """Only changes that converged in the last so many minutes count, and at least those of half
+    that time, so that a stall, planned or mended, is not held against the stage for ever. Counts
+    begin at fixed instants half a window apart, so that the confidence holds for all of them
+    together; `null` counts all since the start. Whole minutes up to an hour, beyond it whole
+    hours."""
 
     verified_age_max_seconds: float = Field(default=60.0, gt=0)
     """How old `verified_through` may be: the instant up to which everything was judged."""

@@ -155,11 +155,12 @@ class TrafficGateConfig(Section):
     """Where requests are counted."""
 
     since: Instant | None = None
-    """From when on requests count: the start of the stage. With it the gate may be asked as often
-    as one likes; without it the last `window_hours` count."""
+    """From when on requests count: the start of the stage. Without it the last `window_hours`
+    count, and up to as many before them."""
 
     window_hours: float = Field(default=24.0, gt=0, le=2160)
-    """How far back requests count where `since` is left out."""
+    """How far back requests count where `since` is left out: so far at least and twice as far at
+    most, since fixed beginnings so far apart, the first of them so long before the baseline."""
 
     latency_seconds: float = Field(default=0.05, gt=0)
     """A request should be answered within this time."""

@@ -80,7 +80,7 @@ class GateWatch:
         now_us = time.time_ns() // 1000
         view = view or self._fleet.view(now_us)
         try:
-            result = check_stage(self._config, stage, now_us, now_us, view)
+            result = check_stage(self._config, stage, now_us, view)
         except FigwatchError as error:
             self.results.pop(stage, None)
             self.troubles[stage] = error.problems[0].cause

@@ -20,16 +20,11 @@ from figwatch.validators.statistics import (
     samples_needed_sequence,
     upper_sequence,
 )
+from figwatch.validators.statistics_windows import described
 from figwatch.validators.summary import PairSummary, Summary
 
 NAMED_MAX = 5
 """Partitions or pairs that a reason names; the rest is counted."""
-
-
-ROLLING = (
-    "repeated looks: changes have left the window, so that the confidence of convergence holds for "
-    "each window by itself (gates.sync.window_minutes: null counts all)"
-)
 
 
 class Answer(enum.Enum):
@@ -53,7 +48,9 @@ class SyncCriteria:
     confidence: float = 0.95
     changes_min: int = 449
     window_us: int | None = None
-    """Only changes seen to converge in the last so long count; None: all since the start."""
+    """Only changes seen to converge in half so long to so long count, since one of the fixed
+    beginnings; None: all since the start.
+    """
     verified_age_max_us: int = 60_000_000
     overdue_share_max: float = 0.0
     sweep_required: bool = False
@@ -112,11 +109,6 @@ def sync_gate(view: Overview, criteria: SyncCriteria) -> GateResult:
         not_checked += (
             "sweep: whether the tables themselves were compared (gates.sync.sweep_required)",
         )
-    known = (
-        [merged.pairs[name] for name in criteria.pairs if name in merged.pairs] if merged else []
-    )
-    if any(_counted(p, criteria, view.now_us)[0] < p.convergence.count for p in known):
-        not_checked += (ROLLING,)
     return GateResult(
         "sync", overall(results), tuple(results), not_checked, merged.as_of_us if merged else 0
     )
@@ -214,15 +206,40 @@ def _few_overdue(name: str, pair: PairSummary, criteria: SyncCriteria, _: int) -
     )
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Changes that count, lost ones among them, and what their beginning has to show."""
+
+    samples: int
+    within: int
+    confidence: float
+    from_us: int = 0
+    until_us: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _counted(pair: PairSummary, criteria: SyncCriteria, now_us: int) -> _Counted:
+    confidence = criteria.confidence
+    if criteria.window_us is None:
+        known = pair.convergence
+        return _Counted(known.count + pair.unshown, known.within, confidence)
+    begun, total, within = pair.lately.window(criteria.window_us, now_us)
+    return _Counted(
+        total + pair.unshown, within, begun.confidence(confidence), begun.at, begun.until,
+        described(begun, confidence),
+    )  # fmt: skip
+
+
 def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:
     """The share of changes within the objective, lost ones counted against it. The bounds hold
-    however often the gate is asked while the counts only grow; once changes leave the window,
-    they hold for each window by itself.
+    however often the gate is asked, and for all beginnings together.
     """
-    samples, within = _counted(pair, criteria, now_us)
-    share, confidence = criteria.convergence_share, criteria.confidence
-    from_us = now_us - criteria.window_us if criteria.window_us is not None else 0
-    origin = Origin("streams", f"convergence of pair {name}", now_us, from_us, samples)
+    counted, share = _counted(pair, criteria, now_us), criteria.convergence_share
+    samples, within, confidence = counted.samples, counted.within, counted.confidence
+    origin = Origin(
+        "streams", f"convergence of pair {name}", now_us, counted.from_us, samples,
+        notes=counted.notes,
+    )  # fmt: skip
     evidence = (Share(name, origin, within, samples),)
     seen = f"{within} of {samples} changes within the objective"
 
@@ -231,14 +248,14 @@ def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: i
             "convergence", name, said, reason, fix, evidence=evidence, wait_seconds=wait
         )
 
+    at = f"at {criteria.confidence:.0%} confidence"
     if samples >= criteria.changes_min:
         low = lower_sequence(within, samples, confidence)
         if low >= share:
-            reason = f"{seen}: at least {low:.4%} at {confidence:.0%} confidence"
-            return answer(Answer.PASS, reason, wait=0.0)
+            return answer(Answer.PASS, f"{seen}: at least {low:.4%} {at}", wait=0.0)
         high = upper_sequence(within, samples, confidence)
         if high < share:
-            reason = f"{seen}: at most {high:.4%} at {confidence:.0%} confidence, not {share:.4%}"
+            reason = f"{seen}: at most {high:.4%} {at}, not {share:.4%}"
             fix = "a faster replicator; `figwatch status` has the latencies"
             return answer(Answer.FAIL, reason, fix)
         seen += f": between {low:.4%} and {high:.4%}, {share:.4%} is not shown"
@@ -246,32 +263,28 @@ def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: i
         seen += ": too small a sample"
     needed = max(criteria.changes_min, samples_needed_sequence(samples - within, share, confidence))
     fix = f"{max(needed - samples, 1)} more changes, all of them within the objective"
-    wait = _wait_seconds(pair, criteria, samples, within, now_us)
+    wait = _wait_seconds(pair, criteria, counted, now_us)
     when = f"in about {duration(wait * 1e6)}" if wait is not None else NO_WAIT
     return answer(Answer.INCONCLUSIVE, seen, f"{fix}; {when}", wait)
 
 
-def _counted(pair: PairSummary, criteria: SyncCriteria, now_us: int) -> tuple[int, int]:
-    """Changes that count, lost ones among them, and those within the objective."""
-    samples, within = pair.convergence.count, pair.convergence.within
-    if criteria.window_us is not None:
-        samples, within = pair.lately.within(criteria.window_us, now_us)
-    return samples + pair.unshown, within
-
-
 def _wait_seconds(
-    pair: PairSummary, criteria: SyncCriteria, samples: int, within: int, now_us: int
+    pair: PairSummary, criteria: SyncCriteria, counted: _Counted, now_us: int
 ) -> float | None:
     """When the share is shown if changes keep coming, and being late, as they do; None: never."""
     rate = pair.lately.per_second(now_us)
-    late, share = samples - within, criteria.convergence_share
-    needed = samples_at_rate(late, samples, share, criteria.confidence)
-    if not rate or needed is None:
+    if not rate:
         return None
-    needed = max(needed, criteria.changes_min)
-    if criteria.window_us is not None and needed / rate > criteria.window_us / 1e6:
-        return None  # the first have left the window before the last arrive
-    return max(0.0, (needed - samples) / rate)
+    # Where it takes longer than the beginning counts, what the next one has already goes on.
+    for begun in (counted, _counted(pair, criteria, counted.until_us)):
+        late, share = begun.samples - begun.within, criteria.convergence_share
+        needed = samples_at_rate(late, begun.samples, share, begun.confidence)
+        if needed is None:
+            return None
+        wait = max(0.0, (max(needed, criteria.changes_min) - begun.samples) / rate)
+        if criteria.window_us is None or now_us + wait * 1e6 <= begun.until_us:
+            return wait
+    return None
 
 
 def _verified(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) -> Criterion:

@@ -108,7 +108,7 @@ def _serve(config: Config, pipe: Connection) -> None:
 def _look(config: Config, stage: str) -> _Told:
     now_us = time.time_ns() // 1000
     try:
-        result = check_stage(config, stage, now_us, now_us)
+        result = check_stage(config, stage, now_us)
     except FigwatchError as error:
         return _Told(problem=dataclasses.astuple(error.problems[0]))
     return _Told(gate_document(config.migration, result))

@@ -22,7 +22,7 @@ from figwatch.connectors.stage_evidence import (
     test_results,
     traffic,
 )
-from figwatch.connectors.stage_evidence.baseline import read_baseline, read_shadow
+from figwatch.connectors.stage_evidence.baseline import Baseline, read_baseline, read_shadow
 from figwatch.connectors.stage_evidence.problems import Trouble
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
 from figwatch.validators.canary import CANARY_PAIR, CanaryLimits
@@ -34,23 +34,19 @@ from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.prepare import PrepareCriteria, prepare_gate
 from figwatch.validators.stages.reads import TrafficCriteria, TrafficFacts, reads_gate, writes_gate
 from figwatch.validators.stages.writes import WritesCriteria, WritesFacts
+from figwatch.validators.statistics_windows import Beginning, beginning, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 STAGES = ("prepare", "build", "sync", "reads", "writes", "decommission")
-ROLLING = (
-    "repeated looks: each invocation looks at another window, so their confidence does not hold "
-    "together; set `since` to the start of the stage"
-)
 BASELINE_LATENCY = "the baseline was recorded for another latency"
 
 
 def check_stage(
-    config: Config, stage: str, now_us: int, first_look_us: int, view: Overview | None = None
+    config: Config, stage: str, now_us: int, view: Overview | None = None
 ) -> GateResult:
-    """Evaluate a stage at `now_us`. Looks of one waiting command share `first_look_us`, so that
-    their windows begin alike. `view` is what the streams say, where it was read already.
+    """Evaluate a stage at `now_us`. `view` is what the streams say, where it was read already.
 
     Raises:
         FigwatchError: the change streams' summaries cannot be read (sync, reads, writes).
@@ -59,8 +55,8 @@ def check_stage(
         "prepare": lambda: _prepare(config, now_us),
         "build": lambda: _build(config, now_us),
         "sync": lambda: _sync(config, view),
-        "reads": lambda: _traffic(config, "reads", now_us, first_look_us, view),
-        "writes": lambda: _traffic(config, "writes", now_us, first_look_us, view),
+        "reads": lambda: _traffic(config, "reads", now_us, view),
+        "writes": lambda: _traffic(config, "writes", now_us, view),
         "decommission": lambda: _decommission(config, now_us),
     }
     return gates[stage]()
@@ -159,13 +155,15 @@ def _sync(config: Config, view: Overview | None) -> GateResult:
     return sync_gate(view or sync_view(config), sync_criteria(config))
 
 
-def _traffic(
-    config: Config, stage: str, now_us: int, first_look_us: int, view: Overview | None
-) -> GateResult:
+def _traffic(config: Config, stage: str, now_us: int, view: Overview | None) -> GateResult:
     settings = config.gates.reads if stage == "reads" else config.gates.writes
-    window = window_of(settings, now_us, first_look_us)
-    in_time, without_error = read_traffic(config, settings, window, baseline=False)
-    old_in_time, old_without_error = _baseline(config, stage, settings)
+    recorded = read_baseline(state_folder(config), stage)
+    begun = beginning_of(settings, recorded, now_us)
+    selector = settings.traffic.selector if settings.traffic else ""
+    in_time, without_error = read_traffic(
+        config, settings, traffic.Window(selector, begun.at, now_us), baseline=False
+    )
+    old_in_time, old_without_error = _baseline(stage, settings, recorded)
     facts = TrafficFacts(
         in_time, without_error, old_in_time, old_without_error, _shadow(config, settings)
     )
@@ -179,6 +177,7 @@ def _traffic(
         settings.samples_min,
         round(settings.age_max_seconds * 1e6),
         round(settings.shadow_age_max_hours * 3.6e9),
+        begun,
     )
     seen = view or sync_view(config)
     sync, writes = _sync(config, seen), _writes(config, settings, seen)
@@ -187,8 +186,6 @@ def _traffic(
     else:
         without = config.gates.writes.without
         result = writes_gate(facts, sync, criteria, now_us, without, writes)
-    if settings.since is None:
-        result = replace(result, not_checked=(*result.not_checked, ROLLING))
     return result
 
 
@@ -203,16 +200,19 @@ def _writes(config: Config, settings: TrafficGateConfig, view: Overview) -> Writ
     )
 
 
-def window_of(settings: TrafficGateConfig, now_us: int, first_look_us: int) -> traffic.Window:
-    """Requests since the stage began or, where nobody said when, of the hours before the first
-    look.
+def beginning_of(
+    settings: TrafficGateConfig, recorded: Baseline | Trouble | None, now_us: int
+) -> Beginning:
+    """From when on requests count: since the stage began or, where nobody said when, for one window
+    to two, since beginnings that the baseline's time fixes. Without a baseline the gate cannot pass
+    anyway, so that a window that slides does no harm.
     """
     if settings.since is not None:
-        from_us = round(dt.datetime.fromisoformat(settings.since).timestamp() * 1e6)
-    else:
-        from_us = first_look_us - round(settings.window_hours * 3.6e9)
-    selector = settings.traffic.selector if settings.traffic else ""
-    return traffic.Window(selector, from_us, now_us)
+        return single(round(dt.datetime.fromisoformat(settings.since).timestamp() * 1e6))
+    window_us = round(settings.window_hours * 3.6e9)
+    if not isinstance(recorded, Baseline) or recorded.recorded_us > now_us:
+        return single(now_us - window_us)
+    return beginning(recorded.recorded_us - window_us, 2 * window_us, now_us)
 
 
 def read_traffic(
@@ -240,9 +240,8 @@ def read_traffic(
 
 
 def _baseline(
-    config: Config, stage: str, settings: TrafficGateConfig
+    stage: str, settings: TrafficGateConfig, recorded: Baseline | Trouble | None
 ) -> tuple[Share | None, Share | None]:
-    recorded = read_baseline(state_folder(config), stage)
     if recorded is None:
         return None, None
     if not isinstance(recorded, Trouble) and recorded.latency_seconds != settings.latency_seconds:

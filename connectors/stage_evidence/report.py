@@ -53,7 +53,7 @@ def make_report(
     now_us = time.time_ns() // 1000
     # One reading for the verdict and for the figures beside it.
     view = sync_view(config) if stage in STREAM_STAGES else None
-    result = check_stage(config, stage, now_us, now_us, view)
+    result = check_stage(config, stage, now_us, view)
     summary = view.merged if view else None
     sequence, previous = newest(reports_root(config))
     return Report(

@@ -13,6 +13,7 @@ from figwatch.validators.stages.forecast import duration
 from figwatch.validators.stages.rules import not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rules
+from figwatch.validators.statistics_windows import Beginning, described, single
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class TrafficCriteria:
     samples_min: int = 300
     age_max_us: int = 300_000_000
     shadow_age_max_us: int = 86_400_000_000
+    begun: Beginning = single(0)  # noqa: RUF009  # frozen
+    """From when on requests were counted."""
 
     def goal(self, share: float, margin: float = 0.0) -> Goal:
         """What is to be shown of a share of the requests."""
@@ -120,6 +123,8 @@ def _traffic(
             results.append(not_configured(compared, "requests at the façade", setting))
             continue
         goal = criteria.goal(share, margin)
+        goal = replace(goal, confidence=criteria.begun.confidence(goal.confidence))
+        fact = _noted(fact, criteria)  # noqa: PLW2901
         results.append(share_shown(name, fact, goal, now_us))
         if old is None:
             fix = f"`figwatch baseline --stage {stage}`, while the monolith answers"
@@ -129,6 +134,11 @@ def _traffic(
         else:
             results.append(not_worse(compared, old, fact, goal, now_us))
     return results
+
+
+def _noted(fact: Share, criteria: TrafficCriteria) -> Share:
+    notes = (*fact.origin.notes, *described(criteria.begun, criteria.confidence))
+    return replace(fact, origin=replace(fact.origin, notes=notes))
 
 
 def _same_answers(shadow: Share | None, criteria: TrafficCriteria, now_us: int) -> Criterion:

@@ -47,7 +47,7 @@ def share_shown(name: str, fact: Share, goal: Goal, now_us: int) -> Criterion:
     if found:
         return found
     seen = f"{fact.passed} of {fact.total} good"
-    at = f"at {goal.confidence:.0%} confidence"
+    at = f"at {_percent(goal.confidence)} confidence"
     low = lower_sequence(fact.passed, fact.total, goal.confidence)
     if low >= goal.share:
         return passed(name, fact, f"{seen}: at least {_percent(low)} {at}")
@@ -83,7 +83,7 @@ def not_worse(name: str, old: Share, new: Share, goal: Goal, now_us: int) -> Cri
     before, after = Counted(old.passed, old.total), Counted(new.passed, new.total)
     bounds = worse_by(before, after, goal.confidence)
     seen = f"{_percent(after.share)} good against {_percent(before.share)} before"
-    at = f"at {goal.confidence:.0%} confidence"
+    at = f"at {_percent(goal.confidence)} confidence"
     if bounds.within(margin):
         reason = f"{seen}: worse by {_points(bounds.high)} at most {at}"
         return passed(name, new, reason, old)

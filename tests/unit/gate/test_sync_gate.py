@@ -6,13 +6,15 @@ import msgspec
 import pytest
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.gate import ROLLING, Answer, SyncCriteria, sync_gate
+from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
 from figwatch.validators.lately import MINUTE_US, Lately
 from figwatch.validators.overview import Overview, overview
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 NOW_US = 1_800_000_000_000_000
 FRESH_US = 15_000_000
+HOUR_START_US = NOW_US // (60 * MINUTE_US) * 60 * MINUTE_US
+DAY_US = 86_400_000_000
 CRITERIA = SyncCriteria(pairs=("stock",))
 
 
@@ -213,14 +215,46 @@ def test_changes_that_come_too_seldom_for_the_window_never_show_it():
     assert [None] == [c.wait_seconds for c in result.criteria if c.name == "convergence"]
 
 
-def test_looks_at_a_window_that_has_moved_on_are_said_to_be_no_single_experiment():
+def windowed(count, hours_ago=0):
+    """The convergence of that many good changes, in a window of 24 hours."""
     lately = Lately()
-    lately.add(NOW_US, 500, 500)
-    criteria = dataclasses.replace(CRITERIA, window_us=60 * MINUTE_US)
-    for count, said in ((500, False), (900, True)):
-        counted = Quantiles(count=count, within=count, buckets={})
-        seen = view(summary(stock=pair(convergence=counted, lately=lately)))
-        assert said == (ROLLING in sync_gate(seen, criteria).not_checked)
+    lately.add(NOW_US - hours_ago * 60 * MINUTE_US, 0, 0)
+    lately.add(NOW_US, count, count)
+    criteria = dataclasses.replace(CRITERIA, window_us=DAY_US)
+    counted = Quantiles(count=9000, within=1, buckets={})
+    result = sync_gate(view(summary(stock=pair(convergence=counted, lately=lately))), criteria)
+    (found,) = [c for c in result.criteria if c.name == "convergence"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "beginning", "needed"),
+    [(0, 1, 477), (23, 1, 477), (24, 2, 725), (240, 20, 1305), (24 * 90, 180, 1778)],
+)
+def test_each_beginning_must_show_its_part_of_the_confidence(hours_ago, beginning, needed):
+    found = windowed(needed, hours_ago)
+    assert Answer.PASS == found.answer
+    assert Answer.INCONCLUSIVE == windowed(needed - 1, hours_ago).answer
+    assert f"fixed beginning {beginning}:" in found.evidence[0].origin.notes[0]
+    assert "at 95% confidence" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("window_minutes", "seconds"),
+    [
+        (60, 477 - 60),  # well within the first beginning
+        (30, 725 - 60),  # it ends in two minutes: the second one has them, and must show more
+        (20, None),  # neither the second one nor the third one ever has enough
+    ],
+)
+def test_a_wait_that_outlasts_its_beginning_goes_on_with_the_next_one(window_minutes, seconds):
+    lately, now_us = Lately(), HOUR_START_US + 28 * MINUTE_US
+    lately.add(HOUR_START_US, 0, 0)
+    lately.add(now_us - MINUTE_US, 60, 60)
+    criteria = dataclasses.replace(CRITERIA, window_us=window_minutes * MINUTE_US)
+    seen = view(summary(stock=pair(lately=lately)), now_us=now_us)
+    (found,) = [c for c in sync_gate(seen, criteria).criteria if c.name == "convergence"]
+    assert pytest.approx(seconds) == found.wait_seconds
 
 
 def test_fail_outweighs_inconclusive():
@@ -249,7 +283,6 @@ SWEPT = SweepSummary(
     began_us=NOW_US - 4_000_000, ended_us=NOW_US - 1_000_000, whole=True, differences=0,
     source_rows=10, target_rows=10, clean_us=NOW_US - 4_000_000,
 )  # fmt: skip
-DAY_US = 86_400_000_000
 
 
 @pytest.mark.parametrize(
