@@ -102,9 +102,9 @@ class Seat:
                 "state.version",
                 f"figwatch's state of partition {self.partition} cannot be read: {error}",
                 "migration",
-                "run the version of figwatch that wrote it, or a newer one; or begin anew: stop "
-                "all workers and delete figwatch's own topics and its consumer group, and the raw "
-                "topics are read from their beginning",
+                "every older version is read, so a newer figwatch wrote it: run that one; or begin "
+                "anew: stop all workers and delete figwatch's own topics and its consumer group, "
+                "and the raw topics are read from their beginning",
             ) from error
         self._resend = [f for f in unsent if outbox.holds(f, self.judge.state_of(f.pair, f.key))]
         self.summary = self.judge.summary(self._desk.clock_us(), self._desk.worker)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from figwatch.validators import layout
 from figwatch.validators.books import LedgerState
 from figwatch.validators.change import (
     Barrier,
@@ -167,7 +168,7 @@ class Judge:
         states = dict(items)
         packed_meta = states.pop(META, None)
         if packed_meta is not None:
-            self._load_meta(_META_DECODER.decode(packed_meta))
+            self._load_meta(_decode_meta(packed_meta))
         for pair in self.pairs.values():
             pair.floor_us = now_us
         self.around.refresh()
@@ -212,3 +213,10 @@ class Judge:
     def watermark_us(self, topics: tuple[str, ...]) -> int:
         """Everything in these topics committed before it was applied; 0: that is not known."""
         return self.around.watermark_us(topics)
+
+
+def _decode_meta(packed: bytes) -> Meta:
+    try:
+        return _META_DECODER.decode(packed)
+    except msgspec.ValidationError:
+        return msgspec.convert(layout.mended(msgspec.msgpack.decode(packed)), Meta)

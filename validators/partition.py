@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from figwatch.validators import layout
 from figwatch.validators.change import (
     Change,
     Gap,
@@ -52,6 +53,8 @@ class PartitionJudge:
         self.rows = Judge((*pairs, *mirrors), partition)
         self.turnings = {name: Turning(self.rows, name) for name in both}
         self.sagas = SagaJudge(sagas, self.rows.watermark_us)
+        self._layout_told = False
+        """The changelog says of which version its layout is."""
         self._row_topics = frozenset(t for p in pairs for t in p.source_topics + p.target_topics)
 
     # -- records ---------------------------------------------------------------------------------
@@ -151,13 +154,21 @@ class PartitionJudge:
         """State changed since the last call, the partition's own record last: where a crash cuts
         it off, what it covers is applied again.
         """
+        told, self._layout_told = self._layout_told, True
+        if not told:  # first: nothing of this version may stand without it
+            yield layout.KEY, layout.RECORD
         yield from self.sagas.take_dirty()
         yield from (pack_turn(turning) for turning in self.turnings.values() if turning.is_dirty)
         yield from self.rows.take_dirty()
 
     def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
-        """Restore from changelog records."""
+        """Restore from changelog records.
+
+        Raises:
+            msgspec.DecodeError: of a version that this figwatch does not read.
+        """
         states = dict(items)
+        self._layout_told = layout.check(states)
         self.sagas.load(states)
         for name, turning in self.turnings.items():
             packed = states.pop(TURN + name.encode(), None)
