@@ -40,6 +40,7 @@ _LOGICAL: dict[str, Wire] = {
     "timestamp-nanos": Wire(Kind(Base.TIMESTAMPTZ, digits=9), Encoding.NS),
     "local-timestamp-millis": Wire(Kind(Base.TIMESTAMP, digits=3), Encoding.MS),
     "local-timestamp-micros": Wire(Kind(Base.TIMESTAMP, digits=6), Encoding.US),
+    "local-timestamp-nanos": Wire(Kind(Base.TIMESTAMP, digits=9), Encoding.NS),
     "uuid": Wire(Kind(Base.UUID)),
 }
 

@@ -59,6 +59,10 @@ class QuickWays:
         self._many.clear()
         self._forget()
 
+    def pause(self) -> None:
+        """No function for JSON until a form is learned again: something is to be looked at."""
+        self.json = self._form = None
+
     def _forget(self) -> None:
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""

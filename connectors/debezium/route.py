@@ -46,7 +46,9 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticErr
 BATCH_MIN = 16
 """Fewer records than this are not read ahead together."""
 IDENTITY_LOOKS = 50
-"""First updates of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
+"""First rows of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
+DOUBTED_TIMES = 20
+"""So many times more rows are looked at once a delete was refused for want of knowing it."""
 
 
 class Record(Protocol):
@@ -350,16 +352,19 @@ class Route:
             return self._rows.truncate(where, event)
         after = None if event.after is None else plan.row_of(event.after)
         row = RowEvent(event.op, after, event.source, event.transaction, event.flattened)
-        if event.op == "d":
-            return self._rows.delete(where, headers, key, row, plan, event.before)
-        if after is None:
+        if event.op == "d" or after is None:
             # neither old nor new row: the key alone says which one is gone
-            return self._rows.delete(where, headers, key, row, plan, event.before)
-        if self._looks and event.op == "u":
+            found = self._rows.delete(where, headers, key, row, plan, event.before)
+            if self._rows.row_keys.unsure:
+                self._rows.row_keys.unsure = False
+                self._looks = IDENTITY_LOOKS * DOUBTED_TIMES
+                if self._quick is not None:
+                    self._quick.pause()
+            return found
+        if self._looks:
             self._looks -= 1
-            self._rows.note_identity(event.before, event.after or {})
-        elif self._looks:
-            self._looks -= 1
+            if event.op == "u":
+                self._rows.row_keys.note_identity(event.before, event.after or {})
         return self._rows.upsert(where, headers, key, UPSERTS[event.op], row, plan)
 
     def _plan(self, document: Document, event: Event) -> RowPlan:

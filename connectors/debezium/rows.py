@@ -17,6 +17,7 @@ from figwatch.connectors.debezium.keys import KeyReader, KeyRow
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, FeedPlan, RowPlan
 from figwatch.connectors.debezium.quick import NEW_KEY, OLD_KEY
+from figwatch.connectors.debezium.row_keys import RowKeys, lacks, made_up
 from figwatch.connectors.debezium.shapes import Event, Ignored
 from figwatch.connectors.debezium.source import Source
 from figwatch.validators import canonical
@@ -69,7 +70,7 @@ class RowWriter:
         self._nulls = nulls
         self._keys = keys
         self._ignored = ignored
-        self._full_identity = False
+        self.row_keys = RowKeys(feeds)
         self._last_delete: dict[int, bytes | None] = {}
 
     def upsert(  # the hot path: in one piece
@@ -107,7 +108,7 @@ class RowWriter:
         for index, feed in enumerate(plan.feeds):
             row_key: bytes | None = None
             try:
-                row_key = self._key(index, feed, key_row, row)
+                row_key = self.row_keys.of(index, feed, key_row, row)
                 if feed.passes is not None and not feed.passes(row):
                     self._outside(found, feed, op, row_key, commit_us, position, tx, where)
                     continue
@@ -167,7 +168,7 @@ class RowWriter:
             return None
         for index in range(len(self._feeds)):
             raw = key_row.raw(index)
-            if _lacks(raw) or _made_up(raw):
+            if lacks(raw) or made_up(raw):
                 return None
         return self.delete(where, headers, key, event, plan, None)
 
@@ -195,7 +196,7 @@ class RowWriter:
         for index, feed in enumerate(plan.feeds):
             row_key: bytes | None = None
             try:
-                row_key = self._deleted_key(index, feed, key_row, before, plan)
+                row_key = self.row_keys.of_delete(index, feed, key_row, before, plan)
                 moved = None if new is None else new.bytes_of(index)
             except _BAD as error:
                 found.append(_malformed(feed, row_key, where, error))
@@ -263,17 +264,6 @@ class RowWriter:
             found.append(Malformed(name, side, row_key, reason, detail, *where, keyless=not key))
         return found
 
-    def note_identity(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
-        """Learn from an update whether old rows are complete (REPLICA IDENTITY FULL): only then
-        does one come with an unchanged key.
-        """
-        if before is None:
-            return
-        for feed in self._feeds:
-            old = [before.get(column) for column in feed.key_columns]
-            if not _made_up(tuple(old)) and old == [after.get(c) for c in feed.key_columns]:
-                self._full_identity = True
-
     def _commit_us(self, source: Source, event: Any, where: Where) -> int:
         found = sources.commit_us(source)
         if found is not None:
@@ -292,85 +282,6 @@ class RowWriter:
         if len(self._last_delete) >= PARTITIONS_MAX:
             self._last_delete.clear()
         self._last_delete[where[1]] = key
-
-    def _key(self, index: int, feed: FeedPlan, key_row: KeyRow | None, row: Any) -> bytes:
-        """The canonical key of an upsert, from the record key where it holds the columns; the row
-        must not contradict it.
-        """
-        if key_row is None:
-            return _from_row(feed, row)
-        key_of, raw_of = key_row.plan.feeds[index]
-        raw, row_raw = raw_of(key_row.row), feed.raw_key(row)
-        if raw == row_raw and raw is not _UNSET:
-            return key_of(key_row.row)
-        if _lacks(raw):
-            return _from_row(feed, row)
-        if key_row.bare and not _lacks(row_raw) and key_row.says(index, row_raw):
-            return _from_row(feed, row)
-        found = key_of(key_row.row)
-        if not _lacks(row_raw) and feed.key(row) != found:
-            raise MalformedError(Reason.KEY_MISMATCH, "key and row name different rows")
-        return found
-
-    def _deleted_key(
-        self,
-        index: int,
-        feed: FeedPlan,
-        key_row: KeyRow | None,
-        before: Mapping[str, Any] | None,
-        plan: RowPlan,
-    ) -> bytes:
-        raw = msgspec.UNSET if key_row is None else key_row.raw(index)
-        if key_row is not None and not _lacks(raw):
-            if _made_up(raw) and before is not None and self._doubtful(index, before):
-                raise MalformedError(
-                    Reason.KEY_MISMATCH,
-                    "the key of a delete is made up: REPLICA IDENTITY must cover the primary key",
-                )
-            if key_row.bare and before is not None:
-                row = plan.row_of(before)
-                if not _lacks(feed.raw_key(row)) and key_row.says(index, feed.raw_key(row)):
-                    return _from_row(feed, row)
-            return key_row.bytes_of(index)
-        if before is None:
-            raise MalformedError(Reason.NO_KEY, "a delete without key and old row")
-        row = plan.row_of(before)
-        if key_row is not None and _made_up(feed.raw_key(row)) and not self._full_identity:
-            raise MalformedError(
-                Reason.NO_KEY, "the key columns of the pair are not in the key of a delete"
-            )
-        return _from_row(feed, row)
-
-    def _doubtful(self, index: int, before: Mapping[str, Any]) -> bool:
-        """Whether an all-default key is made up: the identity covers other columns than the key,
-        so that some of them are real while the rest is filled up.
-        """
-        if self._full_identity:
-            return False
-        columns = set(self._feeds[index].key_columns)
-        others = [_default(v) for name, v in before.items() if name not in columns]
-        return any(others) and not all(others)
-
-
-def _from_row(feed: FeedPlan, row: Any) -> bytes:
-    raw = feed.raw_key(row)
-    if _lacks(raw):
-        raise MalformedError(Reason.NO_KEY, "the pair's key columns are not in the record")
-    return feed.key(row)
-
-
-def _lacks(raw: Any) -> bool:
-    """Whether a key column is absent."""
-    return raw is msgspec.UNSET or (raw.__class__ is tuple and msgspec.UNSET in raw)
-
-
-def _default(value: Any) -> bool:
-    """Whether Debezium may have made this value up for a column it was not sent."""
-    return value is None or value in ("", 0, "1970-01-01T00:00:00Z", "00:00:00Z") or value == []
-
-
-def _made_up(raw: Any) -> bool:
-    return all(map(_default, raw)) if raw.__class__ is tuple else _default(raw)
 
 
 _REASONS = {MissingColumnError: Reason.MISSING_COLUMN, UnknownValueError: Reason.NO_KEY}

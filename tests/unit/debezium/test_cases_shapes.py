@@ -153,6 +153,27 @@ def test_case_11_a_real_key_of_zero_is_none_of_that(monkeypatch):
     assert Op.DELETE is Stream(decoder()).one("d", key={"id": 0}, before={"id": 0, "v": 0}).op
 
 
+@pytest.mark.parametrize("zero", [0, "AA==", "0", {"scale": 0, "value": "AA=="}, ""])
+def test_case_11_a_made_up_key_is_flagged_in_every_encoding_of_zero(mono, zero):
+    found = mono.one("d", key={"id": zero}, before={"id": zero, "v": None, "email": "a@b"})
+    assert ("key_mismatch", "items") == (found.reason, found.pair)
+
+
+def test_case_11_a_refused_delete_makes_the_next_updates_tell_the_identity(monkeypatch):
+    monkeypatch.setattr(route, "IDENTITY_LOOKS", 1)
+    mono = Stream(decoder())
+    full = {"id": 3, "v": 0, "email": "c"}
+    gone = {"key": {"id": 0}, "before": {"id": 0, "v": None, "email": "a@b"}}
+    for number in range(1, 5):  # a snapshot longer than the first look
+        mono.one("r", {"id": number, "v": 1})
+    mono.one("u", full | {"v": 1}, before=full)
+    assert isinstance(mono.one("d", **gone), Malformed)
+    mono.one("u", full | {"v": 2}, before=full)
+    assert Op.DELETE is mono.one("d", **gone).op
+    mono.one("u", full | {"v": 3})  # the identity was changed
+    assert isinstance(mono.one("d", **gone), Malformed)
+
+
 def test_case_12_an_event_with_neither_row_is_a_delete_by_its_key_alone(mono):
     assert Op.DELETE is mono.one("d", key={"id": 1}).op
     (found,) = mono.raw(None, dump(envelope("d")))
