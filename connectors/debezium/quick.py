@@ -59,16 +59,16 @@ class QuickWays:
         self._many.clear()
         self._forget()
 
-    def pause(self) -> None:
-        """No function for JSON until a form is learned again: something is to be looked at."""
-        self.json = self._form = None
-
     def _forget(self) -> None:
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""
         self._form: Form | None = None
         self._made: dict[Form, Quick] = {}
         self._events: dict[tuple[RowPlan, KeyPlan, bool], Quick] = {}
+
+    def pause(self) -> None:
+        """No function for JSON until a form is learned again: something is to be looked at."""
+        self.json = self._form = None
 
     def learn_json(self, form: Form, sample: Any) -> None:
         """Be quick with such records from now on: one has just gone the plain way."""
