@@ -49,12 +49,8 @@ def wheel(tmp_path_factory) -> pathlib.Path:
     return built
 
 
-def test_every_package_of_the_tree_is_named_in_pyproject():
-    packages = {
-        ".".join((package, *file.parent.relative_to(ROOT / folder).parts))
-        for package, folder in FOLDERS.items()
-        for file in (ROOT / folder).rglob("__init__.py")
-    }
+def test_every_package_of_the_tree_and_every_folder_of_data_is_named_in_pyproject():
+    packages = {str(pathlib.PurePath(name).parent).replace("/", ".") for name in sources()}
     assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
