@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -25,6 +26,7 @@ from confluent_kafka.admin import (
 
 from figwatch.cli.boundary import exit_code_of
 from figwatch.cli.main import app
+from figwatch.connectors import databases
 from figwatch.connectors.config import KafkaConfig
 from figwatch.connectors.kafka_admin import KafkaAdmin, Span
 from figwatch.connectors.kafka_reader import read_compacted, read_spans
@@ -179,7 +181,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is_but_a_replicator_that_does_
     assert expected == pair.problems()
 
 
-def test_doctor_finds_each_fault_configured_on_the_servers(pair):
+def test_doctor_finds_each_fault_configured_on_the_servers(pair, monkeypatch):
     prefix = f"{pair.name}monolith"
     spec = debezium.postgres_connector(
         prefix,
@@ -210,10 +212,24 @@ def test_doctor_finds_each_fault_configured_on_the_servers(pair):
     producer = Producer({"bootstrap.servers": pair.endpoints.bootstrap_servers})
     producer.produce(pair.topic("service"), b"{}")  # without a key
     producer.flush(10)
-    text = pair.config.read_text() + "doctor: {slot_lag_max_mb: 1}\n"
+    limits = "doctor: {slot_lag_max_mb: 1, heartbeat_age_max_seconds: 2}\n"
+    text = pair.config.read_text() + limits
     pair.config.write_text(text.replace(f"consumer_group: {pair.name}", "consumer_group: nobody"))
-    code, document = pair.ask("doctor")
+    # a server's clock cannot be set here, so ours is
+    slow = SimpleNamespace(time_ns=lambda: time.time_ns() - 9_000_000_000)
+    monkeypatch.setattr(databases, "time", slow)
+    rows = f"{pair.name}service.{debezium.HEARTBEAT_TABLE}"
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:  # until the paused connector's last heartbeat row has grown old
+        code, document = pair.ask("doctor")
+        stale = [c for c in document["checks"] if f"heartbeat in {rows} is" in c["cause"]]
+        if stale or time.monotonic() > deadline:
+            break
+    assert ["weak"] == [check["outcome"] for check in stale]
     assert ExitCode.FAIL == code
+    clocks = {c["subject"]: c for c in document["checks"] if c["name"] == "clock"}
+    assert dict.fromkeys(SIDES, "wrong") == {side: c["outcome"] for side, c in clocks.items()}
+    assert "sides.service.clock_skew_seconds: " in clocks["service"]["remedy"]
     assert {
         ("null_or_default", "weak"),
         ("precision", "weak"),
