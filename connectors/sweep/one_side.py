@@ -14,6 +14,8 @@ from figwatch.validators.sweep_plan import ColumnPlan, SweepPlan
 
 KeyText: TypeAlias = tuple[str, ...]
 """A key as texts, in the order of the pair's key."""
+Span: TypeAlias = tuple[int, int]
+"""First and last value of a key that is one integer."""
 Range: TypeAlias = tuple[KeyText | None, KeyText | None]
 """Above the first, up to and with the second; None: from the beginning, to the end."""
 
@@ -63,6 +65,16 @@ class RowHashes(Protocol):
 
     def hashed_keys(self, bounds: Range, mask: int, leaves: Sequence[int], limit: int) -> Any:
         """Key and hash of the rows in these leaves, in the order of the key."""
+
+    @property
+    def sliceable(self) -> bool:
+        """The key is one integer."""
+
+    def slices(self, spans: Sequence[Span]) -> Any:
+        """The same of each of these spans, by its number."""
+
+    def sliced_keys(self, spans: Sequence[Span]) -> Any:
+        """Key and hash of the rows in these spans."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,6 +37,7 @@ _SETTINGS = {
     "client_encoding": "UTF8",
     "application_name": "figwatch-sweep",
     "max_parallel_workers_per_gather": "0",  # one core of the server, no more
+    "enable_seqscan": "off",  # what is asked of a range goes through the key's index
     "jit": "off",
     "idle_in_transaction_session_timeout": "60s",
 }

@@ -6,10 +6,11 @@
 import dataclasses
 from concurrent.futures import Executor
 
+from figwatch.connectors.sweep.checksums import Checksums
 from figwatch.connectors.sweep.lookup import Lookup
 from figwatch.connectors.sweep.one_side import KeyText
 from figwatch.connectors.sweep.prepare import Prepared
-from figwatch.connectors.sweep.ranges import Checksums, Merge
+from figwatch.connectors.sweep.ranges import Merge
 from figwatch.connectors.sweep.reading import Found, Reading
 from figwatch.validators.change import Side
 from figwatch.validators.sweep_plan import Way
