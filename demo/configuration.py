@@ -16,6 +16,7 @@ from figwatch.demo.connectors import (
 from figwatch.demo.orders.choreography import TOPICS
 from figwatch.demo.replicator import GROUP
 from figwatch.demo.reverse import GROUP as REVERSE_GROUP
+from figwatch.demo.sink import GROUP as SINK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,24 +52,24 @@ authority: monolith
 pairs:
   - name: stock
     source: public.inventory
-    target: public.stock_levels
-    key: {item_id: {to: sku, cast: int}}            # bigint there, text here
+    target: public.stock_levels{two_way}
+    key: {{item_id: {{to: sku, cast: int}}}}            # bigint there, text here
     columns:
       quantity: on_hand
       reserved: held
       # numeric(10,2) as Connect's bytes there, numeric(12,4) as text here
       unit_price:
-        {to: price, type: "decimal(2)", source_encoding: base64, target_encoding: string}
+        {{to: price, type: "decimal(2)", source_encoding: base64, target_encoding: string}}
   - name: items
     source: public.inventory
-    target: public.inventory_items
-    key: {item_id: {to: sku, cast: int}}
+    target: public.inventory_items{two_way}
+    key: {{item_id: {{to: sku, cast: int}}}}
     columns:
-      name: {to: title, type: text}
-      category: {to: category, type: text, cast: text}          # smallint there
-      status: {to: state, type: text, trim: true}               # char(8) here
-      notes: {to: remarks, type: text, null_as: ""}             # NOT NULL here
-      updated_at: {to: changed_at, type: timestamptz, precision: ms}
+      name: {{to: title, type: text}}
+      category: {{to: category, type: text, cast: text}}          # smallint there
+      status: {{to: state, type: text, trim: true}}               # char(8) here
+      notes: {{to: remarks, type: text, null_as: ""}}             # NOT NULL here
+      updated_at: {{to: changed_at, type: timestamptz, precision: ms}}
 """
 BACK = """\
 authority: service                   # the writes are routed to it: the monolith must follow
@@ -82,6 +83,7 @@ pairs:
       held: reserved
       price: {to: unit_price, type: "decimal(2)", source_encoding: string, target_encoding: base64}
 """
+TWO_WAY = "\n    two_way: true        # judged both ways, for the cutover"
 SAGAS = """\
 sagas:
   # `demo/orders`: the same order, once by events between small programs ...
@@ -127,12 +129,14 @@ def configuration(
     convergence_share: float = 0.99,
     console_port: int = 0,
     turned: bool = False,
+    two_way: bool = False,
     sweep_required: bool = False,
     saga_seconds: float | None = None,
 ) -> str:
     """The text of the file; the databases are named through environment variables. `turned`: the
-    service owns the stock, and `reverse` keeps the monolith after it. `saga_seconds`: orders are
-    placed, and are to be over within this time.
+    service owns the stock, and `reverse` keeps the monolith after it. `two_way`: both directions
+    are judged, for a cutover after which `sink` does. `saga_seconds`: orders are placed, and are to
+    be over within this time.
     """
     sides = SIDES.format(
         bootstrap_servers=endpoints.bootstrap_servers,
@@ -144,14 +148,15 @@ def configuration(
         source_dsn=SOURCE_DSN,
         target_dsn=TARGET_DSN,
         forth="" if turned else FENCE.format(group=GROUP),
-        back=FENCE.format(group=REVERSE_GROUP) if turned else "",
+        back=FENCE.format(group=REVERSE_GROUP if turned else SINK) if turned or two_way else "",
     )
     rest = REST.format(
         convergence_share=convergence_share,
         console_port=console_port,
         sweep_required=str(sweep_required).lower(),
     )
-    return sides + (BACK if turned else FORTH) + _sagas(saga_seconds) + rest
+    forth = FORTH.format(two_way=TWO_WAY if two_way else "")
+    return sides + (BACK if turned else forth) + _sagas(saga_seconds) + rest
 
 
 def _sagas(limit: float | None) -> str:

@@ -129,6 +129,8 @@ def _one(program: Program, connection: Connection, message: Message) -> None:
     if reaction is None or value is None:
         return
     payload = msgspec.json.decode(value)
+    if isinstance(payload, dict) and "payload" in payload:  # a record with its schema
+        payload = payload["payload"]
     if isinstance(payload, str):  # the outbox router hands JSON on as text
         payload = msgspec.json.decode(payload)
     reference = payload["reference"]

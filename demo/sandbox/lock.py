@@ -33,8 +33,19 @@ ON_DEMAND: dict[str, dict[str, tuple[str, ...]]] = {
     "mariadb.lock": {
         "debezium-mariadb": ("io.debezium:debezium-connector-mariadb:3.5.0.Final",),
     },
+    "jdbc.lock": {
+        "debezium-jdbc": ("io.debezium:debezium-connector-jdbc:3.5.0.Final",),
+    },
 }
 """Lock file to the bundles of a part that is fetched when it is first asked for."""
+LEFT_OUT = frozenset(
+    {
+        "com.microsoft.sqlserver:mssql-jdbc",
+        "com.mysql:mysql-connector-j",
+        "com.oracle.database.jdbc:ojdbc11",
+    }
+)
+"""Drivers of databases that the sandbox does not have."""
 
 
 def lock_text(roots_of: dict[str, tuple[str, ...]]) -> str:
@@ -46,7 +57,8 @@ def lock_text(roots_of: dict[str, tuple[str, ...]]) -> str:
     for name, roots in roots_of.items():
         jars = platform if name == PLATFORM else _resolve(roots)
         if name != PLATFORM:
-            jars = {project: jar for project, jar in jars.items() if project not in platform}
+            left_out = LEFT_OUT.union(platform)
+            jars = {project: jar for project, jar in jars.items() if project not in left_out}
         lines = []
         for project, jar in sorted(jars.items()):
             content = Path(jar.resolve()).read_bytes()

@@ -12,13 +12,12 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from figwatch.demo.sandbox import jars, tools, unprivileged
+from figwatch.demo.sandbox import plugins, tools, unprivileged
 from figwatch.demo.sandbox.connect import ConnectorSpec
 from figwatch.demo.sandbox.keeper_client import ProgramSpec
-from figwatch.demo.sandbox.model import ErrorCode, SandboxError, Service, ServiceState
+from figwatch.demo.sandbox.model import ErrorCode, SandboxError, ServiceState
 from figwatch.demo.sandbox.ports import choose
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 NAME = "mariadb"
 USER = "figwatch"
 LOCK = "mariadb.lock"
-PLUGIN = "debezium-mariadb"
 INSTALL_SECONDS = 120.0
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -101,7 +99,7 @@ def start(sandbox: Sandbox, report: Report = lambda _progress: None) -> MariaDb:
         SandboxError: TOOL_MISSING or JARS_MISSING when a part cannot be had, START_FAILED.
     """
     tool = tools.ensure(tools.MARIADB)
-    _add_connector(sandbox, report)
+    plugins.add(sandbox, LOCK, report)
     folder = sandbox.folder.root / NAME
     folder.mkdir(exist_ok=True)
     user = unprivileged.run_as((folder, tool.root), "TERM")
@@ -170,21 +168,6 @@ def _last_line(text: str) -> str:
     """The client repeats the statement, values and all, before it says what is wrong."""
     said = [line for line in text.splitlines() if line.startswith("ERROR")]
     return said[-1][:300] if said else "no reason given"
-
-
-def _add_connector(sandbox: Sandbox, report: Report) -> None:
-    """The connector's folder on Connect's plugin path; a new one is seen after a restart."""
-    text = resources.files(__package__).joinpath(LOCK).read_text("utf-8")
-    bundles, cache = jars.read_lock(text), jars.cache_folder()
-    jars.ensure(bundles, cache, report)
-    place = sandbox.folder.connect / "plugins" / PLUGIN
-    if place.exists():
-        return
-    place.mkdir()
-    for jar in bundles[0].jars:
-        (place / jar.path.name).symlink_to(cache / jar.path)
-    sandbox.stop_service(Service.CONNECT)
-    sandbox.start_service(Service.CONNECT)
 
 
 def _install(sandbox: Sandbox, tool: tools.Unpacked, data: Path, user: unprivileged.RunAs) -> None:

@@ -37,7 +37,7 @@ def sandbox(provided: servers.Provided) -> Endpoints:
     return provided.endpoints
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stack(provided: servers.Provided) -> Sandbox:
     """The running sandbox itself, for tests that stop and kill parts of it."""
     if provided.stack is None:
