@@ -8,6 +8,7 @@ from figwatch.demo.orders.orchestrator import CrashedError
 from figwatch.demo.orders.participants import OrderFault
 from tests.e2e.writes_live import WritesLive
 
+pytestmark = pytest.mark.timeout(600)  # the first one builds the stage for both
 GOOD = 12
 ALL = {"stock": True, "items": True}
 

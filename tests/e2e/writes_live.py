@@ -12,7 +12,9 @@ from contextlib import ExitStack
 
 import httpx
 import psycopg
+from typer.testing import CliRunner
 
+from figwatch.cli.main import app
 from figwatch.demo import sink
 from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.keyspace import FAULTS
@@ -36,7 +38,7 @@ class WritesLive:
         self.config.write_text(
             configuration(self.endpoints, saga_seconds=SAGA_SECONDS, two_way=True)
         )
-        self._environment = {**os.environ, **environment(self.endpoints)}
+        self._own = environment(self.endpoints)
         self._stack = ExitStack()
         self._flowing, self._end = threading.Event(), threading.Event()
         self.adjusted, self.refused = 0, []
@@ -69,7 +71,7 @@ class WritesLive:
         log = self._stack.enter_context((self.folder / "worker.log").open("w"))
         command = [sys.executable, "-c", SCRIPT, "run", "--config", str(self.config)]
         worker = subprocess.Popen(
-            command, cwd=self.folder, stdout=log, stderr=log, env=self._environment
+            command, cwd=self.folder, stdout=log, stderr=log, env={**os.environ, **self._own}
         )
         self._stack.callback(worker.wait, STOP_SECONDS)
         self._stack.callback(worker.terminate)
@@ -132,16 +134,12 @@ class WritesLive:
     # -- figwatch
 
     def ask(self, *command):
-        """A command's exit code and its JSON."""
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, *command, "--config", str(self.config), "--json"],
-            cwd=self.folder,
-            env=self._environment,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        return done.returncode, json.loads(done.stdout) if done.stdout else {}
+        """A command's exit code and its JSON; in this process, which has all of it imported."""
+        options = ("--config", str(self.config), "--json")
+        done = CliRunner().invoke(app, [*command, *options], env=self._own)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, json.loads(done.stdout) if done.stdout else {}
 
     def status(self):
         return self.ask("status")[1]
