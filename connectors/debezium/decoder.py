@@ -4,7 +4,6 @@
 goes on in `connectors.debezium.route` (data) and `connectors.debezium.heartbeats`.
 """
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,10 +12,10 @@ import msgspec
 
 from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config import Config
-from figwatch.connectors.config_columns import pair_rule
 from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
+from figwatch.connectors.debezium.pairs import Types, made_pair
 from figwatch.connectors.debezium.plan import Feed
 from figwatch.connectors.debezium.route import Record, Route
 from figwatch.connectors.debezium.shapes import Ignored
@@ -25,26 +24,13 @@ from figwatch.connectors.debezium.tables import TableRoutes, Told, routes_of
 from figwatch.connectors.registry import Registry
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_atoms import finisher
-from figwatch.validators.canonical_kinds import Kind, kind_of
 from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
-from figwatch.validators.mapping import ColumnRule, PairRule
-from figwatch.validators.mapping_agreement import Agreement, Memory, Notice
-from figwatch.validators.mapping_transforms import literal
-from figwatch.validators.mapping_view import ColumnView, Rows, column_view
+from figwatch.validators.mapping_agreement import Memory, Notice
+from figwatch.validators.mapping_view import ColumnView, Rows
 
 Decoded = Sequence[Change | Truncate | Malformed | Heartbeat]
 Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
 """(partition, offset, append time in µs, headers, key, value) → records."""
-Types = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""Side name → table → column → type, as the database's catalogue spells it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Pair:
-    rule: PairRule
-    key: tuple[Agreement, ...]
-    columns: tuple[Agreement, ...]
 
 
 class Decoder:
@@ -78,7 +64,7 @@ class Decoder:
             for name, side in config.sides.items()
         }
         self._nulls = {name: Nulls() for name in config.sides}
-        self._pairs = {pair.name: self._pair(pair, types or {}) for pair in config.pairs}
+        self._pairs = {pair.name: made_pair(config, pair, types or {}) for pair in config.pairs}
         self._routes = self._make_routes()
         self._others: dict[str, Decode] = {}
         self._heartbeat_topics: set[str] = set()
@@ -145,7 +131,7 @@ class Decoder:
     def memory(self) -> bytes:
         """What the records' schemas have taught so far, for `recall`."""
         learned = {
-            pair: {name: one.memory() for name, one in _named(made).items()}
+            pair: {name: one.memory() for name, one in made.named().items()}
             for pair, made in self._pairs.items()
         }
         return msgspec.msgpack.encode(learned)
@@ -160,7 +146,7 @@ class Decoder:
         learned = msgspec.msgpack.decode(memory, type=dict[str, dict[str, Memory]])
         changed = False
         for pair, made in self._pairs.items():
-            for name, one in _named(made).items():
+            for name, one in made.named().items():
                 known = learned.get(pair, {}).get(name)
                 changed |= known is not None and one.recall(known)
         if changed:
@@ -175,17 +161,7 @@ class Decoder:
         Raises:
             KeyError: no such pair.
         """
-        found = self._pairs[pair]
-        return tuple(
-            column_view(
-                agreement,
-                is_key=agreement in found.key,
-                wires={},
-                rows=rows or {},
-                placeholder=self._placeholder,
-            )
-            for agreement in (*found.key, *found.columns)
-        )
+        return self._pairs[pair].views({}, rows or {}, self._placeholder)
 
     def explain_records(
         self, pair: str, records: Mapping[Side, RawRecord]
@@ -196,23 +172,13 @@ class Decoder:
             KeyError: no such pair.
             RegistryUnavailable: a schema cannot be had now.
         """
-        found = self._pairs[pair]
         rows, wires = {}, {}
         for side, record in records.items():
             route = self._routes.get(record.topic)
             example = route.example(record.headers, record.value) if route is not None else None
             if example is not None:
                 rows[side], wires[side] = example
-        return tuple(
-            column_view(
-                agreement,
-                is_key=agreement in found.key,
-                wires=wires,
-                rows=rows,
-                placeholder=self._placeholder,
-            )
-            for agreement in (*found.key, *found.columns)
-        )
+        return self._pairs[pair].views(wires, rows, self._placeholder)
 
     def notices(self) -> tuple[Notice, ...]:
         """What is compared less exactly than it is stored, and why; tell each once."""
@@ -239,36 +205,13 @@ class Decoder:
             ValueError: a key column is missing, or has a value that its type cannot have.
             KeyError: no such pair.
         """
-        found = self._pairs[pair]
-        atoms = []
-        for name, agreement in zip(found.rule.key_names, found.key, strict=True):
-            if name not in key:
-                raise ValueError(f"key column `{name}` is missing")
-            kind = agreement.kind
-            atom = finisher(kind)(literal(key[name], kind))
-            atoms.append(canonical.key_atom(atom, kind))
-        return canonical.encode(atoms)
+        return self._pairs[pair].encode_key(key)
 
     def column_names(self, pair: str) -> tuple[str, ...]:
         """The compared columns in the order of the sketch, by their names in the configuration."""
         return tuple(rule.name for rule in self._pairs[pair].rule.columns)
 
     # -- construction
-
-    def _pair(self, pair: Any, types: Types) -> _Pair:
-        rule = pair_rule(pair)
-        sides = {Side.SOURCE: self._config.source_side, Side.TARGET: self._config.target_side}
-        tables = {
-            Side.SOURCE: types.get(sides[Side.SOURCE], {}).get(pair.source, {}),
-            Side.TARGET: types.get(sides[Side.TARGET], {}).get(pair.target, {}),
-        }
-
-        def agreement(column: ColumnRule) -> Agreement:
-            return Agreement(
-                pair.name, column, {side: _catalogue(column, side, tables[side]) for side in Side}
-            )
-
-        return _Pair(rule, tuple(map(agreement, rule.key)), tuple(map(agreement, rule.columns)))
 
     def _make_routes(self) -> dict[str, Route | TableRoutes]:
         told: dict[str, list[Told]] = {}
@@ -343,20 +286,3 @@ class Decoder:
     def _elsewhere(self, *_record: Any) -> Decoded:
         self.ignored[Ignored.OTHER_TOPIC] += 1
         return ()
-
-
-def _named(pair: _Pair) -> dict[str, Agreement]:
-    """Agreements by a name: a column may be both key and compared."""
-    keys = {f"key {one.rule.name}": one for one in pair.key}
-    return keys | {one.rule.name: one for one in pair.columns}
-
-
-def _catalogue(rule: ColumnRule, side: Side, table: Mapping[str, str]) -> Kind | None:
-    columns = rule.columns(side)
-    text = table.get(columns[0]) if len(columns) == 1 and not rule.path(side) else None
-    if text is None:
-        return None
-    try:
-        return kind_of(text)
-    except ValueError:  # a type of the user's own (an enum): text
-        return None
