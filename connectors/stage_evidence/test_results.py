@@ -5,6 +5,7 @@ file no evidence.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -16,6 +17,7 @@ from figwatch.connectors.stage_evidence.problems import FileContent, Trouble, re
 from figwatch.validators.stages.facts import Origin, Quality, TestRun
 
 FAILURES = ("failure", "error")
+LATEST_ZONE = dt.timezone(dt.timedelta(hours=-12))
 
 
 def read_junit(path: str) -> TestRun:
@@ -48,8 +50,8 @@ def _junit(content: FileContent) -> tuple[Element, int, int, int, int] | Trouble
     failed += sum(
         suite.find(tag) is not None for suite in root.iter("testsuite") for tag in FAILURES
     )
-    times = [_time_us(suite.get("timestamp")) for suite in root.iter("testsuite")]
-    return root, len(cases), failed, skipped, max(times, default=0) or content.changed_us
+    times = [suite.get("timestamp") for suite in root.iter("testsuite")]
+    return root, len(cases), failed, skipped, _made_us(times, content.changed_us)
 
 
 def _stated(root: Element) -> int | None:
@@ -64,13 +66,23 @@ def _stated(root: Element) -> int | None:
         return None
 
 
-def _time_us(text: str | None) -> int:
-    """0 where there is no time, or none with a zone."""
-    try:
-        at = dt.datetime.fromisoformat(text or "")
-    except ValueError:
-        return 0
-    return round(at.timestamp() * 1e6) if at.tzinfo else 0
+def _made_us(times: Iterable[str | None], changed_us: int) -> int:
+    """When a report was made: its own newest time, since copies of a file are younger than what it
+    says; the file's where it has none. A time without a zone (so JUnit's are, by its schema) may be
+    any zone's: the latest that it can be, but not later than the file.
+    """
+    known = []
+    for text in times:
+        try:
+            at = dt.datetime.fromisoformat(text or "")
+            known.append(
+                round(at.timestamp() * 1e6)
+                if at.tzinfo
+                else min(changed_us, round(at.replace(tzinfo=LATEST_ZONE).timestamp() * 1e6))
+            )
+        except (ValueError, OverflowError):
+            continue
+    return max(known, default=changed_us)
 
 
 def read_sarif(path: str) -> Quality:
@@ -82,13 +94,15 @@ def read_sarif(path: str) -> Quality:
         runs = msgspec.json.decode(content.data)["runs"]
         levels = [level for run in runs for level in _levels(run)]
         broken = [run for run in runs if not _finished(run)]
+        times = [i.get("endTimeUtc") for run in runs for i in run.get("invocations", [])]
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError, IndexError):
         trouble = Trouble(f"{path} is no whole SARIF document", "run the analysis again")
         return Quality(path, trouble.origin("sarif", path))
     if broken or not runs:
         trouble = Trouble(f"{path}: the analysis did not finish", "run it again")
         return Quality(path, trouble.origin("sarif", path))
-    origin = Origin("sarif", path, content.changed_us, samples=len(levels))
+    made_us = _made_us(times, content.changed_us)
+    origin = Origin("sarif", path, made_us, samples=len(levels))
     return Quality(path, origin, levels.count("error"), levels.count("warning"))
 
 

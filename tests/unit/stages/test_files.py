@@ -1,5 +1,7 @@
 """Files of evidence: read exactly, and no evidence at all when damaged or contradictory."""
 
+import pathlib
+
 import pytest
 
 from figwatch.connectors.stage_evidence.access_log import Wanted, parse_line, read_log
@@ -79,6 +81,27 @@ def test_junit_counts_the_cases(file):
     fact = read_junit(file(JUNIT))
     assert (4, 2, 1) == (fact.tests, fact.failed, fact.skipped)
     assert 1_800_000_000_000_000 == fact.origin.observed_us
+
+
+@pytest.mark.parametrize(
+    ("stamp", "hours"),
+    [("2020-01-01T00:00:00", 12), ("2020-01-01T00:00:00Z", 0), ("2020-01-01T03:00:00+03:00", 0)],
+)
+def test_a_report_is_as_old_as_it_says_and_not_as_its_copy(file, stamp, hours):
+    """Without a zone it may be twelve hours younger than in UTC."""
+    made_us = 1_577_836_800_000_000 + hours * 3_600_000_000
+    junit = file(f'<testsuite timestamp="{stamp}"><testcase name="a"/></testsuite>')
+    assert made_us == read_junit(junit).origin.observed_us
+    run = f'{{"invocations": [{{"endTimeUtc": "{stamp}"}}], "results": []}}'
+    sarif = file(f'{{"version": "2.1.0", "runs": [{run}]}}')
+    assert made_us == read_sarif(sarif).origin.observed_us
+
+
+@pytest.mark.parametrize("stamp", ["", 'timestamp="soon"', 'timestamp="9999-12-31T23:59:59"'])
+def test_a_report_without_a_time_that_can_be_is_as_old_as_its_file(file, stamp):
+    path = file(f'<testsuite {stamp}><testcase name="a"/></testsuite>')
+    made_seconds = read_junit(path).origin.observed_us / 1e6
+    assert pytest.approx(pathlib.Path(path).stat().st_mtime, abs=0.01) == made_seconds
 
 
 def test_a_suite_that_fails_outside_its_cases_has_failed(file):
