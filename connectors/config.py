@@ -20,6 +20,7 @@ from figwatch.connectors.config_limits import (
     LimitsConfig,
     WorkerConfig,
 )
+from figwatch.connectors.config_outbox import OUTBOXES_MAX, OutboxConfig
 from figwatch.connectors.config_rules import RULE_ERROR, broken_rules
 from figwatch.connectors.config_sweep import SweepConfig
 from figwatch.connectors.config_writes import SAGAS_MAX, SagaConfig
@@ -220,6 +221,9 @@ class Config(Section):
 
     sagas: list[SagaConfig] = Field(default=[], max_length=SAGAS_MAX)
     """Business operations that span services."""
+
+    outboxes: list[OutboxConfig] = Field(default=[], max_length=OUTBOXES_MAX)
+    """Tables whose changes must publish events."""
 
     worker: WorkerConfig = WorkerConfig()
     """How `figwatch run` works."""

@@ -37,6 +37,7 @@ def broken_rules(config: "Config") -> tuple[BrokenRule, ...]:
         *_incomplete_credentials(config),
         *_canary_on_a_user_table(config),
         *_broken_sagas(config),
+        *_broken_outboxes(config),
         *_console_open_to_all(config),
     )
 
@@ -143,6 +144,28 @@ def _broken_sagas(config: "Config") -> list[BrokenRule]:
         for fault in faults(config, saga):
             path = (int(part) if part.isdecimal() else part for part in fault.field.split("."))
             broken.append(BrokenRule(("sagas", index, *path), fault.code, fault.cause, fault.fix))
+    return broken
+
+
+def _broken_outboxes(config: "Config") -> list[BrokenRule]:
+    """Outboxes that cannot be."""
+    from figwatch.connectors.outbox_definitions import faults
+
+    names = [outbox.name for outbox in config.outboxes]
+    broken = [
+        BrokenRule(
+            ("outboxes", index, "name"), "config.duplicate-outbox",
+            f"outbox {names.index(name) + 1} is called `{name}` too",
+            "give each outbox a name of its own",
+        )
+        for index, name in enumerate(names)
+        if names.index(name) != index
+    ]  # fmt: skip
+    for index, outbox in enumerate(config.outboxes):
+        broken += [
+            BrokenRule(("outboxes", index, field), code, cause, fix)
+            for field, code, cause, fix in faults(config, outbox)
+        ]
     return broken
 
 

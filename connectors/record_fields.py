@@ -6,12 +6,16 @@ writes payloads so). Used by `figwatch.connectors.saga_decoder` and what is deco
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import xxhash
 
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
 from figwatch.connectors.debezium.shapes import header_value
-from figwatch.validators.canonical_json import parse_json
+from figwatch.validators.canonical_json import json_text, parse_json
+from figwatch.validators.outbox.definition import plain_number
 
 Headers = Sequence[tuple[str, bytes | None]]
 PARTS_MAX = 16
@@ -111,6 +115,30 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value)
+
+
+COMPARED_MAX = 256
+"""Characters of a value that is compared as it is; a longer one is compared by its hash."""
+
+
+def comparable(value: Any) -> str | None:
+    """A value as text that is equal where the values mean the same; None is null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else ""
+    if isinstance(value, int | float | Decimal) or text:
+        try:
+            number = Decimal(str(value))
+            if number.is_finite() and abs(number.adjusted()) < COMPARED_MAX:
+                return plain_number(number)
+        except InvalidOperation:
+            pass
+    text = text or (str(value) if isinstance(value, int | float) else "")
+    if not isinstance(value, str | int | float):
+        text = json_text(value)
+    return text if len(text) <= COMPARED_MAX else xxhash.xxh3_128_hexdigest(text.encode())
 
 
 _UNITS = ((100_000_000_000, 1_000_000), (100_000_000_000_000, 1000), (100_000_000_000_000_000, 1))

@@ -12,6 +12,8 @@ from typing import Any
 from figwatch.connectors.capture import Capture, Line, RawReading, RawRecord
 from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.outbox_definitions import definitions as outbox_definitions
+from figwatch.connectors.outbox_definitions import topics_of as outbox_topics
 from figwatch.connectors.pair_rules import pair_rules, two_way
 from figwatch.connectors.saga_definitions import definitions, topics_of
 from figwatch.connectors.survey import Survey, Where
@@ -34,7 +36,7 @@ from figwatch.validators.judge import Judge
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.summary import Summary
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent
 
 EVALUATE_EVERY_US = 10_000
 """Pending keys are judged again when the capture's time has moved by this much."""
@@ -86,6 +88,8 @@ class Replay:
         }
         self._row_topics = frozenset(self._source_topics | self._target_topics)
         self._saga_topics = {t: s for g in config.sagas for t, s in topics_of(config, g).items()}
+        for box in config.outboxes:
+            self._saga_topics |= outbox_topics(config, box)
         self._topics = self._row_topics | self._saga_topics.keys()
         self._survey = Survey(capture, self._topics)
         read = {topic for topic, _ in self._survey.readings}
@@ -111,7 +115,12 @@ class Replay:
 
     def _new_judge(self) -> PartitionJudge:
         both = two_way(self._config)
-        return PartitionJudge(self._rules, definitions(self._config), two_way=both)
+        return PartitionJudge(
+            self._rules,
+            definitions(self._config),
+            two_way=both,
+            outboxes=outbox_definitions(self._config),
+        )
 
     def _line(self, line: Line) -> None:
         if isinstance(line, RawReading):
@@ -205,7 +214,7 @@ class Replay:
                 span = SnapshotSpan(
                     raw.offset, raw.offset, record.commit_us, finished, raw.append_us
                 )
-            elif isinstance(record, SagaEvent):
+            elif isinstance(record, SagaEvent | OutboxChange | OutboxEvent):
                 commit_us = record.at_us if record.committed else commit_us
             elif not isinstance(record, Change) or _is_log_event(record):
                 commit_us = record.commit_us

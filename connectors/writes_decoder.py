@@ -1,4 +1,4 @@
-"""The decoder of everything: rows of pairs, and what routed writes add (sagas).
+"""The decoder of everything: rows of pairs, and what routed writes add (sagas, outboxes).
 
 Speaks like `figwatch.connectors.debezium.decoder.Decoder`, which it holds: a topic that carries
 both is decoded for both.
@@ -11,13 +11,14 @@ from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.avro import AvroReader
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.route import Record
+from figwatch.connectors.outbox_decoder import outbox_decoders
 from figwatch.connectors.record_fields import Headers
 from figwatch.connectors.registry import Registry
 from figwatch.connectors.saga_decoder import saga_decoders
 from figwatch.validators.change import Change, Heartbeat, Malformed, Truncate
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.write_records import Written
 
-Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | SagaEvent
+Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | Written
 Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Sequence[Fact]]
 """(partition, offset, append time in microseconds, headers, key, value) to facts."""
 
@@ -30,11 +31,13 @@ class WritesDecoder:
         avro = {
             name: AvroReader(Registry.of(side), side.format) for name, side in config.sides.items()
         }
-        self._others = saga_decoders(config, avro)
         self._made: dict[str, Decode] = {}
-        self._row_topics = (
+        self._row_topics = frozenset(
             self.rows.topics() | self.rows.heartbeat_topics() | self.rows.heartbeat_row_topics()
         )
+        self._others: dict[str, list[Decode]] = {**saga_decoders(config, avro)}
+        for topic, decoders in outbox_decoders(config, avro, self._row_topics).items():
+            self._others[topic] = [*self._others.get(topic, []), *decoders]
 
     @property
     def changed(self) -> int:

@@ -346,6 +346,17 @@ ALERTS: tuple[Alert, ...] = (
         "figwatch-writes",
     ),
     Alert(
+        "FigwatchOutboxFaults",
+        Severity.CRITICAL,
+        "sum by (job, outbox) (increase(figwatch_outbox_events_total{outcome=~"
+        '"gap|ghost|duplicate|content|order|schema"}[15m])) > 0',
+        "0s",
+        "Events of outbox {{ $labels.outbox }} do not tell what was committed",
+        "A change published no event, or an event tells of no change, twice, otherwise, in another "
+        "order or against its schema. Whoever lives by these events is wrong now.",
+        "figwatch-writes",
+    ),
+    Alert(
         "FigwatchWayBackClosed",
         _WARNING,
         f'max by (job, pair) (figwatch_fallback{{verdict="fail", {REAL}}}) > 0',

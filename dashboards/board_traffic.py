@@ -104,6 +104,18 @@ _SAGAS = (
     ),
 )
 
+_OUTBOX = (
+    Panel(
+        "Outbox events",
+        "Changes and the events that must tell of them, by outcome; all but `matched` and "
+        "`redelivered` want a look.",
+        "short",
+        ((increase("outbox, outcome", "figwatch_outbox_events_total"), "{{outbox}} {{outcome}}"),),
+        needs="outbox",
+        runbook="FigwatchOutboxFaults",
+    ),
+)
+
 _BOTH_WAYS = (
     Panel(
         "Keys that loop",
@@ -149,5 +161,10 @@ WRITES = Board(
     "figwatch / Writes and sagas",
     "The façade's writes, and the sagas that figwatch follows: two jobs, choose both or all.",
     f"{_HTTP}_count|figwatch_build_info",
-    (("Writes", _traffic("POST", "Writes")), ("Both ways", _BOTH_WAYS), ("Sagas", _SAGAS)),
+    (
+        ("Writes", _traffic("POST", "Writes")),
+        ("Outbox", _OUTBOX),
+        ("Both ways", _BOTH_WAYS),
+        ("Sagas", _SAGAS),
+    ),
 )

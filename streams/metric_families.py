@@ -107,6 +107,10 @@ CATALOGUE: tuple[Described, ...] = (
     Described("conflicts", COUNTER, ("pair", "what"),
               "concurrent writes of both sides by who won (`source`, `target`, `later`, `none`); "
               "`lost` updates, `late` ones, `unjudged` keys"),
+    Described("outbox_events", COUNTER, ("outbox", "outcome"),
+              "changes that must publish an event, and events: `matched`; `gap` (no event), "
+              "`ghost` (no change), `duplicate`, other `content`, `order` or `schema`; "
+              "`late`, `redelivered`, `undeclared`, `unknown`, `dropped`"),
     Described("objective_seconds", GAUGE, (), "the objective: `objective.convergence_seconds`"),
     Described("partitions_held", GAUGE, (), "internal partitions that this worker judges"),
     Described("build_info", GAUGE, ("version", "migration"), "always 1"),

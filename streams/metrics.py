@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, get_args
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from figwatch.streams import saga_metrics, two_way_metrics
+from figwatch.streams import outbox_metrics, saga_metrics, two_way_metrics
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
@@ -74,6 +74,7 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
             yield from _samples(("capture", name, side), sketch)
     yield from saga_metrics.counts(summary)
     yield from two_way_metrics.counts(summary)
+    yield from outbox_metrics.counts(summary)
 
 
 def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
@@ -87,6 +88,7 @@ def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
             yield from (("duplicates", pair, side.name.lower()) for side in Side)
         yield from saga_metrics.begun(summary)
         yield from two_way_metrics.begun(summary)
+        yield from outbox_metrics.begun(summary)
 
 
 def _samples(name: Name, sketch: Quantiles) -> Iterator[tuple[Name, int]]:
@@ -151,7 +153,7 @@ class WorkerMetrics(Collector):
         }
         made["within"] = family("converged_within_objective")
         made["transient"] = family("transient")
-        grouped = ("saga", "saga_events", *two_way_metrics.COUNTERS)
+        grouped = ("saga", "saga_events", "outbox_events", *two_way_metrics.COUNTERS)
         made |= {name: family(name) for name in grouped}
         totals = dict.fromkeys(_begun(summaries), 0) | self._books.totals
         for (kind, *labels), total in sorted(totals.items()):

@@ -6,6 +6,7 @@ Used by everything in `figwatch.streams`; `figwatch.streams.topics` checks it ag
 from dataclasses import dataclass
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.outbox_definitions import topics_of as outbox_topics
 from figwatch.connectors.saga_definitions import topics_of
 from figwatch.validators.change import Side
 
@@ -35,7 +36,8 @@ class Plan:
     back_group: str | None = None
     """Its consumer group."""
     saga_topics: frozenset[str] = frozenset()
-    """Topics that carry sagas and no table of a pair: they have a Faust agent of their own."""
+    """Topics that carry sagas or outboxes and no table of a pair: they have a Faust agent of their
+    own."""
 
     @property
     def data_topics(self) -> frozenset[str]:
@@ -107,6 +109,7 @@ def plan(config: Config) -> Plan:
         table = f"{side.topic_prefix}.{side.heartbeat_table}" if side.heartbeat_table else None
         heartbeats[name] = frozenset(t for t in (side.heartbeat_topic, table) if t)
     sagas = [item for saga in config.sagas for item in topics_of(config, saga).items()]
+    sagas += [item for box in config.outboxes for item in outbox_topics(config, box).items()]
     rows = frozenset(t for of in topics.values() for pair in config.pairs for t in of(pair))
     return Plan(
         app=config.app,

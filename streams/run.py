@@ -47,6 +47,7 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     """Return the decoder of everything and the design's judge."""
+    from figwatch.connectors.outbox_definitions import definitions as outbox_definitions
     from figwatch.connectors.pair_rules import pair_rules, two_way
     from figwatch.connectors.saga_definitions import definitions
     from figwatch.connectors.writes_decoder import WritesDecoder
@@ -54,8 +55,10 @@ def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
 
     listed_max = -(-config.limits.findings_listed_max // config.worker.internal_partitions)
     rules = pair_rules(config, listed_max=listed_max)
-    sagas, both = definitions(config), two_way(config)
-    return WritesDecoder(config), lambda partition: PartitionJudge(rules, sagas, partition, both)
+    sagas, both, outboxes = definitions(config), two_way(config), outbox_definitions(config)
+    return WritesDecoder(config), lambda partition: PartitionJudge(
+        rules, sagas, partition, both, outboxes
+    )
 
 
 def run_worker(

@@ -24,9 +24,9 @@ from figwatch.validators.change import (
     SnapshotSpan,
     Truncate,
 )
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Written
 
-Decoded: TypeAlias = Change | Truncate | Malformed | Heartbeat | Gap | SagaEvent
+Decoded: TypeAlias = Change | Truncate | Malformed | Heartbeat | Gap | Written
 
 
 def partition_of(pair: str, key: bytes, partitions: int) -> int:
@@ -40,6 +40,8 @@ def destination(record: Decoded, partitions: int) -> int | None:
         return partition_of(record.pair, record.key, partitions)
     if isinstance(record, SagaEvent):
         return partition_of(record.saga, record.instance, partitions)
+    if isinstance(record, OutboxChange | OutboxEvent):
+        return partition_of(f"\0{record.outbox}", record.aggregate, partitions)
     if isinstance(record, Malformed) and record.pair is not None and record.key is not None:
         return partition_of(record.pair, record.key, partitions)
     return None
@@ -56,7 +58,7 @@ def observe(
     done: list[Mark] = []
     commit_us, streaming, span = 0, False, None
     for record in records:
-        if isinstance(record, SagaEvent) and record.committed:
+        if isinstance(record, SagaEvent | OutboxChange) and record.committed:
             commit_us = max(commit_us, record.at_us)
         if isinstance(record, Change):  # nearly always, and asked of every record
             if record.op is _READ and record.snapshot in _ROWS:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from figwatch.validators.write_records import SagaEvent, Turn
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
 
 
 class Side(enum.IntEnum):
@@ -300,6 +300,8 @@ Record: TypeAlias = (
     | Suspect
     | SweepEnd
     | SagaEvent
+    | OutboxChange
+    | OutboxEvent
     | Turn
 )
 """What travels in `<app>-changes`."""

@@ -24,6 +24,8 @@ from figwatch.validators.change import (
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
 from figwatch.validators.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
+from figwatch.validators.outbox.definition import Definition as Outbox
+from figwatch.validators.outbox.judge import Ground, OutboxJudge
 from figwatch.validators.pair import PairRules
 from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.judge import SagaJudge
@@ -32,7 +34,7 @@ from figwatch.validators.summary import Summary
 from figwatch.validators.turning import PREFIX as TURN
 from figwatch.validators.turning import Turning, pack_turn, unpack_turn
 from figwatch.validators.turning_summary import combined
-from figwatch.validators.write_records import SagaEvent, Turn
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
 
 
 class PartitionJudge:
@@ -44,6 +46,7 @@ class PartitionJudge:
         sagas: Sequence[Definition] = (),
         partition: int = 0,
         two_way: Mapping[str, bool] | None = None,
+        outboxes: Sequence[Outbox] = (),
     ) -> None:
         """`two_way`: pairs that are replicated both ways, each with whether the replicator back
         has a consumer group to prove with.
@@ -55,6 +58,7 @@ class PartitionJudge:
         self.sagas = SagaJudge(sagas, self.rows.watermark_us)
         self._layout_told = False
         """The changelog says of which version its layout is."""
+        self.outboxes = OutboxJudge(outboxes, self._ground, self._leads)
         self._row_topics = frozenset(t for p in pairs for t in p.source_topics + p.target_topics)
 
     # -- records ---------------------------------------------------------------------------------
@@ -63,6 +67,8 @@ class PartitionJudge:
         """Apply one record; one already applied (raw offset not beyond) changes nothing."""
         if isinstance(record, SagaEvent):
             self._saga_event(record, now_us)
+        elif isinstance(record, OutboxChange | OutboxEvent):
+            self._outbox_record(record, now_us)
         elif isinstance(record, Malformed):
             self._malformed(record, now_us)
         elif isinstance(record, Gap):
@@ -97,6 +103,30 @@ class PartitionJudge:
             from_start = stream.kept.base == 0
             self.sagas.apply(event, place, now_us, from_start=from_start)
 
+    def _outbox_record(self, record: OutboxChange | OutboxEvent, now_us: int) -> None:
+        _, stream = self.rows.place(record.topic, record.partition)
+        if stream.first_sight(record.offset, f"\0{record.outbox}", record.aggregate):
+            self.outboxes.apply(record, now_us)
+
+    def _ground(self, outbox: Outbox) -> Ground:
+        """What the streams say of an outbox. Where they are not read from their beginning, or a
+        snapshot came first, all that is told is what came after both were known.
+        """
+        topics = (outbox.table_topic, outbox.event_topic)
+        table_us, events_us = (max(0, self.rows.watermark_us((topic,))) for topic in topics)
+        kept = [stream.kept for stream in self.rows.streams if stream.kept.topic in topics]
+        spans = [one.span for one in kept if one.span is not None]
+        from_us = max((max(span.commit_us, span.append_us) for span in spans), default=0)
+        return Ground(table_us, events_us, from_us, any(one.base > 0 for one in kept))
+
+    def _leads(self, pair: str, lead: int, at_us: int) -> bool:
+        """Whether a side led a pair at an instant: figwatch keeps the newest turn only."""
+        turning = self.turnings.get(pair)
+        if turning is None or not turning.kept.at_us:
+            return lead == 0
+        kept = turning.kept
+        return kept.lead == lead if at_us >= kept.at_us else kept.lead != lead
+
     def _malformed(self, bad: Malformed, now_us: int) -> None:
         """An unreadable record may have been any saga's; one of rows is the rows' business."""
         if bad.topic in self._row_topics:
@@ -110,11 +140,13 @@ class PartitionJudge:
                 self.rows.ledger.books.malformed(bad)
         if new:
             self.sagas.lost(bad.topic, bad.append_us)
+            self.outboxes.lost(bad.topic, bad.append_us)
 
     def _gap(self, gap: Gap, now_us: int) -> None:
         _, stream = self.rows.place(gap.topic, gap.partition)
         if gap.end > stream.kept.next_offset:
             self.sagas.lost(gap.topic, now_us)
+            self.outboxes.lost(gap.topic, now_us)
         if gap.topic in self._row_topics:
             self.rows.apply(gap, now_us)
 
@@ -128,6 +160,7 @@ class PartitionJudge:
         for turning in self.turnings.values():
             turning.evaluate(now_us)
         self.sagas.evaluate(now_us)
+        self.outboxes.evaluate(now_us)
 
     # -- what leaves -----------------------------------------------------------------------------
 
@@ -158,6 +191,7 @@ class PartitionJudge:
         if not told:  # first: nothing of this version may stand without it
             yield layout.KEY, layout.RECORD
         yield from self.sagas.take_dirty()
+        yield from self.outboxes.take_dirty()
         yield from (pack_turn(turning) for turning in self.turnings.values() if turning.is_dirty)
         yield from self.rows.take_dirty()
 
@@ -170,6 +204,7 @@ class PartitionJudge:
         states = dict(items)
         self._layout_told = layout.check(states)
         self.sagas.load(states)
+        self.outboxes.load(states)
         for name, turning in self.turnings.items():
             packed = states.pop(TURN + name.encode(), None)
             if packed is not None:
@@ -180,6 +215,7 @@ class PartitionJudge:
         """Mergeable counts of this partition at `now_us`."""
         summary = self.rows.summary(now_us, worker)
         summary.sagas = self.sagas.summary()
+        summary.outboxes = self.outboxes.summary()
         for name, turning in self.turnings.items():
             forward, back = summary.pairs[name], summary.pairs.pop(name + SUFFIX)
             summary.pairs[name] = combined(forward, back, turning.kept, turning.way)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from figwatch.validators.finding import Finding
+from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import PairSummary, Summary
 
@@ -53,6 +54,18 @@ def result(
             if s.gap_reason
         ],
         "sagas": {name: saga_json(saga) for name, saga in summary.sagas.items()},
+        "outboxes": {name: outbox_json(outbox) for name, outbox in summary.outboxes.items()},
+    }
+
+
+def outbox_json(outbox: OutboxSummary) -> dict[str, Any]:
+    """One outbox: `faults` are what is wrong, `counts` by outcome, `cases` the newest faults."""
+    return {
+        "faults": outbox.faults,
+        "counts": outbox.counts,
+        "waiting": outbox.waiting,
+        "known_us": outbox.known_us,
+        "cases": [msgspec.structs.asdict(case) for case in outbox.cases],
     }
 
 

@@ -12,6 +12,7 @@ from figwatch.validators.conflict import LISTED_MAX, Conflict
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.echo_summary import EchoSummary, merge_echoes
 from figwatch.validators.lately import Lately
+from figwatch.validators.outbox.summary import OutboxSummary, merge_outboxes
 from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
 
 SUMMARY_VERSION = 1
@@ -132,6 +133,7 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     streams: list[StreamSummary]
     version: int = SUMMARY_VERSION
     sagas: dict[str, SagaSummary] = {}
+    outboxes: dict[str, OutboxSummary] = {}
 
 
 def _add(into: dict[str, int], other: dict[str, int]) -> None:
@@ -209,6 +211,7 @@ def merge(summaries: Iterable[Summary]) -> Summary | None:
         merged.duplicates += summary.duplicates
         merged.streams = _merge_streams(merged.streams, summary.streams)
         merge_sagas(merged.sagas, summary.sagas)
+        merge_outboxes(merged.outboxes, summary.outboxes)
         for name, pair in summary.pairs.items():
             if name in merged.pairs:
                 _merge_pair(merged.pairs[name], pair)

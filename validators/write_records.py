@@ -1,10 +1,12 @@
 """Facts about routed writes that travel in `<app>-changes` beside the row changes.
 
 Made by `figwatch.connectors.writes_decoder`, judged by `figwatch.validators.partition` and what it
-puts together. Times are microseconds since the epoch. None holds a row's values.
+puts together. Times are microseconds since the epoch. None holds a row's values, but for the
+columns that an outbox declares.
 """
 
 import enum
+from typing import TypeAlias
 
 import msgspec
 
@@ -60,3 +62,53 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, tag=21, gc=False):
     """First instant at which the new authority's writes count."""
     lead: int
     """Who leads from then on: 0 the configuration's authority, 1 the other side."""
+
+
+class OutboxChange(msgspec.Struct, frozen=True, array_like=True, tag=22, gc=False):
+    """One row event of a table whose changes must publish events."""
+
+    outbox: str
+    aggregate: bytes
+    row: bytes
+    """The row's key."""
+    op: str
+    """`c`, `u`, `d`, `r`."""
+    values: tuple[str | None, ...]
+    """The declared columns after the change (before it, for a delete)."""
+    at_us: int
+    committed: bool
+    """A log event: `at_us` is its commit time, and it may have to publish."""
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+    position: tuple[int, ...] | None = None
+    tx: int | None = None
+    before: tuple[str | None, ...] | None = None
+    """The declared columns before it, where the record has them all."""
+
+
+class OutboxEvent(msgspec.Struct, frozen=True, array_like=True, tag=23, gc=False):
+    """One event of an outbox."""
+
+    outbox: str
+    aggregate: bytes
+    name: str
+    values: tuple[str | None, ...]
+    """Its content, by the fields declared for its type."""
+    topic: str
+    partition: int
+    offset: int
+    append_us: int
+    event_id: int = 0
+    """63 bits of its own id; 0: it has none."""
+    tx: int | None = None
+    """Its transaction, where the outbox table itself is captured."""
+    fault: str = ""
+    """What its schema objects to."""
+    at_us: int = 0
+    committed: bool = False
+
+
+Written: TypeAlias = SagaEvent | OutboxChange | OutboxEvent
+"""What is decoded for writes alone."""

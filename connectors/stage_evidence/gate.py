@@ -195,6 +195,7 @@ def _writes(config: Config, settings: TrafficGateConfig, view: Overview) -> Writ
         view,
         tuple(saga.name for saga in config.sagas),
         tuple(pair.name for pair in config.pairs if pair.name != CANARY_PAIR),
+        tuple(outbox.name for outbox in config.outboxes),
         frozenset(pair.name for pair in config.pairs if pair.two_way),
         WritesCriteria(settings.saga_success_min, _us(settings.fallback_age_max_seconds)),
     )

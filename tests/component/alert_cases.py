@@ -181,6 +181,12 @@ CASES: dict[str, Case] = {
         | gauge("conflicts_total", "0+1x6000", pair="stock", what="unjudged"),
         labels=PAIR,
     ),
+    "FigwatchOutboxFaults": Case(
+        gauge("outbox_events_total", "0+1x6000", outbox="stock", outcome="gap"),
+        gauge("outbox_events_total", 3, outbox="stock", outcome="gap")
+        | gauge("outbox_events_total", "0+9x6000", outbox="stock", outcome="matched"),
+        labels={"job": "figwatch-shop", "outbox": "stock"},
+    ),
     "FigwatchWayBackClosed": Case(
         gauge("fallback", 1, pair="stock", verdict="fail"),
         gauge("fallback", 0, pair="stock", verdict="fail")

@@ -23,6 +23,7 @@ from figwatch.validators.summary import encode_summary
 from tests.component.both_ways import BothWays
 from tests.unit.sagas.sagas import GOOD, REFUSED, Bench
 from tests.unit.verdict.timeline import Timeline
+from tests.unit.writes.outbox_bench import Bench as Outbox
 
 PLAN = SimpleNamespace(
     side_name=lambda side: side.name.lower(), summaries="summaries", findings="findings"
@@ -41,11 +42,12 @@ class Worker:
         self.canary = Timeline(pairs=(CANARY_PAIR,))
         self.sagas = Bench()
         self.mirrored = BothWays()
+        self.outbox = Outbox()
         self.readings = Readings(None, unreachable, list, time.time_ns, 0.001)
         self._books = Books()
         for number, summary in enumerate(self._now()):
             self._books.opened(number, summary)
-        self._fleet = Fleet({}, PLAN, 4, 15_000_000, lambda: True)
+        self._fleet = Fleet({}, PLAN, 5, 15_000_000, lambda: True)
         self._fleet.current = True
         self.registry = CollectorRegistry()
         self.registry.register(
@@ -62,7 +64,8 @@ class Worker:
         rows, canary = (line.judge.summary(line.now_us) for line in (self.rows, self.canary))
         sagas = self.sagas.judge.summary(self.sagas.now)
         mirrored = self.mirrored.judge.summary(self.mirrored.now)
-        for number, summary in enumerate((rows, canary, sagas, mirrored)):
+        outbox = self.outbox.judge.summary(self.outbox.now)
+        for number, summary in enumerate((rows, canary, sagas, mirrored, outbox)):
             summary.partition = number
             yield summary
 
@@ -121,6 +124,9 @@ class Worker:
     def _both_ways(self):
         self.mirrored.go_wrong()
 
+    def _outbox(self):
+        self.outbox.row(10, 0, op="c").known()
+
     def _failed_readings(self):
         async def a_while():
             with contextlib.suppress(TimeoutError):
@@ -132,7 +138,7 @@ class Worker:
 
 CAUSES = (
     "duplicates", "unknown keys", "broken assumption", "divergence", "sweep", "canary", "sagas",
-    "failed readings", "both ways",
+    "failed readings", "both ways", "outbox",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
 from figwatch.validators.gate import Answer, Criterion
+from figwatch.validators.outbox.summary import FAULTS
 from figwatch.validators.overview import Overview
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.stages.facts import Origin, Share
@@ -32,6 +33,7 @@ class WritesFacts:
     view: Overview | None = None
     sagas: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
+    outboxes: tuple[str, ...] = ()
     two_way: frozenset[str] = frozenset()
     criteria: WritesCriteria = field(default_factory=WritesCriteria)
 
@@ -132,7 +134,7 @@ def reverse_replication(facts: WritesFacts) -> list[Criterion]:
             found.append(_of("reverse_replication", pair, reason, "a sweep"))
         else:
             found += way_back(
-                WritesFacts(facts.view, (), (pair,), facts.two_way, facts.criteria),
+                WritesFacts(facts.view, (), (pair,), (), facts.two_way, facts.criteria),
                 "reverse_replication",
             )
     return found or [not_configured("reverse_replication", "replication back", "pairs")]
@@ -173,9 +175,39 @@ def no_loops(facts: WritesFacts) -> list[Criterion]:
     return found or [not_configured("no_loops", "loops of the replication", "pairs")]
 
 
+def outbox_rules(facts: WritesFacts) -> list[Criterion]:
+    """Every declared event tells what was committed; nothing where no outbox is declared."""
+    found = []
+    for name in facts.outboxes:
+        known = facts.view is not None and facts.view.complete and facts.view.merged is not None
+        outbox = facts.view.merged.outboxes.get(name) if known and facts.view.merged else None
+        if outbox is None:
+            found.append(_open("outbox", name, "nothing is known of it", "figwatch run"))
+            continue
+        wrong = ", ".join(f"{outbox.counts[f]} {f}" for f in FAULTS if outbox.counts.get(f))
+        unsure = ", ".join(f"{outbox.counts[f]} {f}" for f in UNSURE if outbox.counts.get(f))
+        matched = outbox.counts.get("matched", 0)
+        if outbox.faults:
+            fix = "`figwatch status --json` lists them"
+            wrong = f"events: {wrong}"
+            found.append(Criterion("outbox", "", Answer.FAIL, wrong, fix, subject=name))
+        elif not matched or not outbox.known_us:
+            found.append(_open("outbox", name, "no change with its event was seen",
+                               "changes, and heartbeats of its side"))  # fmt: skip
+        else:
+            told = f"{matched} events tell what was committed"
+            text = f"{told}; not judged: {unsure}" if unsure else told
+            found.append(Criterion("outbox", "", Answer.PASS, text, subject=name))
+    return found
+
+
+UNSURE = ("unknown", "undeclared")
+
+
 def writes_rules(facts: WritesFacts, goal: Goal, now_us: int) -> Sequence[Criterion]:
     """Everything of stage `writes` but the traffic."""
-    return [*saga_rules(facts, goal, now_us), *reverse_replication(facts), *no_loops(facts)]
+    return [*saga_rules(facts, goal, now_us), *reverse_replication(facts), *no_loops(facts),
+            *outbox_rules(facts)]
 
 
 def _open(name: str, subject: str, reason: str, missing: str) -> Criterion:

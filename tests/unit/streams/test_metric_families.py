@@ -16,6 +16,7 @@ from figwatch.validators.convergence import Quantiles
 from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import (
@@ -63,7 +64,8 @@ def pair(**changed):
 def summary(partition=0):
     streams = [StreamSummary("mono.t", 0, 5, NOW_US, "gap", 2, 30, 100)]
     pairs = {"stock": pair(), CANARY_PAIR: pair(detected_us=NOW_US, detection_us=3_000_000)}
-    return Summary(partition, NOW_US, "w", {}, 0, pairs, streams, sagas={"order": saga()})
+    return Summary(partition, NOW_US, "w", {}, 0, pairs, streams, sagas={"order": saga()},
+                   outboxes={"stock": OutboxSummary({"gap": 1}, 0, NOW_US, [])})  # fmt: skip
 
 
 def saga():
@@ -87,7 +89,7 @@ def scrape(*collectors):
 def worker_metrics():
     books = Books()
     empty = summary()
-    empty.pairs, empty.sagas = {}, {}
+    empty.pairs, empty.sagas, empty.outboxes = {}, {}, {}
     books.opened(0, empty)
 
     def summaries():

@@ -5,6 +5,7 @@ import pytest
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.gate import Answer
+from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.stages.shares import Goal
@@ -93,6 +94,24 @@ def test_no_value_may_go_round(echoes, answer):
     stock = pair(turn=TURNED)
     stock.echoes = echoes
     assert ({} if answer is None else {"no_loops": answer}) == judged(facts(stock=stock))
+
+
+@pytest.mark.parametrize(
+    ("counts", "answer"),
+    [
+        ({"matched": 9}, None),
+        ({"matched": 9, "gap": 1, "late": 1, "unknown": 3}, None),
+        ({"matched": 9, "gap": 1}, Answer.FAIL),
+        ({"matched": 9, "schema": 1}, Answer.FAIL),
+        ({"unknown": 9}, Answer.INCONCLUSIVE),
+        (None, Answer.INCONCLUSIVE),
+    ],
+)
+def test_outbox_events_must_tell_what_was_committed(counts, answer):
+    known = facts(outboxes=("stock",))
+    if counts is not None:
+        known.view.merged.outboxes["stock"] = OutboxSummary(counts, 0, NOW, [])
+    assert ({} if answer is None else {"outbox": answer}) == judged(known)
 
 
 def test_the_way_back_is_part_of_reads():

@@ -1,0 +1,229 @@
+"""Raw records of outboxes' topics: row events of the table, and the events themselves.
+
+Put beside the rows' decoder by `figwatch.connectors.writes_decoder`. What cannot be read becomes a
+`Malformed`, which goes to the dead letters and is counted; a table that is a pair's as well is
+told of once, by the rows' decoder.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jsonschema
+import msgspec
+import xxhash
+
+from figwatch.connectors.config import Config
+from figwatch.connectors.config_outbox import OutboxConfig
+from figwatch.connectors.debezium import source as sources
+from figwatch.connectors.debezium.avro import AvroReader, Role
+from figwatch.connectors.debezium.malformed import MalformedError, Reason
+from figwatch.connectors.debezium.shapes import Event, UnknownShapeError, event_of
+from figwatch.connectors.outbox_definitions import definition_of, table_topic
+from figwatch.connectors.record_fields import Headers, RecordView, comparable, reader_of, text_of
+from figwatch.connectors.saga_decoder import instance_of
+from figwatch.validators.change import Malformed, Op, Side, Snapshot
+from figwatch.validators.errors import ConfigurationError
+from figwatch.validators.outbox.definition import UNKNOWN, Definition
+from figwatch.validators.write_records import OutboxChange, OutboxEvent
+
+NO_AGGREGATE = "outbox_aggregate"
+"""Reason of a change or a declared event that does not say which aggregate it belongs to."""
+
+Where: TypeAlias = tuple[str, int, int, int]
+Facts: TypeAlias = Sequence[OutboxChange | OutboxEvent | Malformed]
+Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Facts]
+_OPS: Mapping[Any, Op] = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
+
+
+class TableTopic:
+    """Reads the table's row events for one outbox."""
+
+    def __init__(
+        self, definition: Definition, config: OutboxConfig, role: Side, avro: AvroReader,
+        placeholder: str, *, shared: bool,
+    ) -> None:  # fmt: skip
+        self._definition, self._config = definition, config
+        self._role, self._avro, self._placeholder = role, avro, placeholder
+        self._shared = shared
+
+    def decode(
+        self,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Facts:
+        """What a row event may have to publish."""
+        if value is None:
+            return ()
+        where = (self._definition.table_topic, partition, offset, append_us)
+        try:
+            view = RecordView(headers, key, value, self._avro)
+            event = event_of(view.document(Role.VALUE), headers)
+            return self._facts(event, view, where) if isinstance(event, Event) else ()
+        except (MalformedError, UnknownShapeError) as error:
+            if self._shared:
+                return ()
+            reason = getattr(error, "reason", Reason.UNKNOWN_SHAPE)
+            return (Malformed(None, self._role, None, reason, str(error), *where),)
+
+    def _facts(self, event: Event, view: RecordView, where: Where) -> Facts:
+        if event.op not in _OPS:
+            return ()
+        deleted = event.op == "d"
+        image = (event.before if deleted else event.after) or {}
+        column = self._config.aggregate_column
+        # What stands before a delete is made up, but for the key, unless the identity is FULL.
+        known = view.document(Role.KEY) if deleted else image
+        aggregate = text_of(known.get(column)) if isinstance(known, dict) else ""
+        aggregate = aggregate or text_of(image.get(column))
+        if not aggregate and self._shared:
+            return ()  # the row itself is sound, and its pair's
+        if not aggregate:
+            detail = f"no {column}"
+            return (Malformed(None, self._role, None, NO_AGGREGATE, detail, *where),)
+        op = _OPS[event.op]
+        read = sources.snapshot_of(event.source, op) is not Snapshot.NONE
+        at_us = sources.commit_us(event.source)
+        before = event.before if not deleted and event.before else None
+        whole = before is not None and all(name in before for name in self._definition.columns)
+        topic, partition, offset, append_us = where
+        change = OutboxChange(
+            self._definition.name,
+            instance_of(aggregate),
+            xxhash.xxh3_64_digest(view.key or aggregate.encode()),
+            event.op,
+            self._values(image),
+            append_us if at_us is None else at_us,
+            not read and at_us is not None,
+            topic,
+            partition,
+            offset,
+            append_us,
+            None if read else sources.position(event.source, op),
+            sources.transaction_of(event.source, event.transaction),
+            self._values(before) if whole and before is not None else None,
+        )
+        return (change,)
+
+    def _values(self, row: Mapping[str, Any]) -> tuple[str | None, ...]:
+        return tuple(
+            UNKNOWN if name not in row or row[name] == self._placeholder else comparable(row[name])
+            for name in self._definition.columns
+        )
+
+
+class EventsTopic:
+    """Reads the events of one outbox."""
+
+    def __init__(
+        self, definition: Definition, config: OutboxConfig, role: Side, avro: AvroReader
+    ) -> None:
+        self._definition, self._role, self._avro = definition, role, avro
+        self._type, self._aggregate = reader_of(config.event), reader_of(config.aggregate)
+        self._id = reader_of(config.id) if config.id is not None else None
+        self._tx = reader_of(config.transaction) if config.transaction is not None else None
+        self._content = {
+            event.type: tuple(reader_of(where) for where in event.content.values())
+            for event in config.events
+        }
+        self._schemas = {
+            event.type: _validator(config, n, event.json_schema)
+            for n, event in enumerate(config.events)
+            if event.json_schema is not None
+        }
+
+    def decode(
+        self,
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> Facts:
+        """What an event says; nothing for a tombstone, or a row of the outbox that is deleted."""
+        if value is None:
+            return ()
+        where = (self._definition.event_topic, partition, offset, append_us)
+        try:
+            view = RecordView(headers, key, value, self._avro)
+            return self._facts(view, where)
+        except MalformedError as error:
+            return (Malformed(None, self._role, None, error.reason, str(error), *where),)
+
+    def _facts(self, view: RecordView, where: Where) -> Facts:
+        document = view.document(Role.VALUE)
+        if isinstance(document, dict) and document.get("op") in {"d", "u"} and "source" in document:
+            return ()  # the outbox table itself: a row is an event when it is inserted
+        kind, aggregate = text_of(self._type(view)), text_of(self._aggregate(view))
+        if not aggregate:
+            detail = "no aggregate id"
+            return (Malformed(None, self._role, None, NO_AGGREGATE, detail, *where),)
+        own = text_of(self._id(view)) if self._id is not None else ""
+        tx = sources.integer(self._tx(view)) if self._tx is not None else None
+        topic, partition, offset, append_us = where
+        event = OutboxEvent(
+            self._definition.name,
+            instance_of(aggregate),
+            kind[:100],
+            tuple(comparable(read(view)) for read in self._content.get(kind, ())),
+            topic,
+            partition,
+            offset,
+            append_us,
+            (xxhash.xxh3_64_intdigest(own.encode()) >> 1 | 1) if own else 0,
+            tx,
+            self._fault(kind, document),
+        )
+        return (event,)
+
+    def _fault(self, kind: str, document: Any) -> str:
+        """The path in the payload to which its schema objects first."""
+        validator = self._schemas.get(kind)
+        if validator is None:
+            return ""
+        error = next(iter(validator.iter_errors(document)), None)
+        return "" if error is None else f"{error.json_path} ({error.validator})"[:200]
+
+
+def _validator(config: OutboxConfig, number: int, path: str) -> Any:
+    """The compiled JSON Schema of an event.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no JSON Schema.
+    """
+    try:
+        schema = msgspec.json.decode(Path(path).read_bytes())
+        kind = jsonschema.validators.validator_for(schema)
+        kind.check_schema(schema)
+        return kind(schema)
+    except (OSError, msgspec.DecodeError, jsonschema.SchemaError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON Schema"
+        raise ConfigurationError(
+            "config.outbox-schema",
+            f"the schema `{path}` cannot be used: {reason}",
+            f"outboxes `{config.name}`, events.{number}.json_schema",
+            "name the file of the event's JSON Schema",
+        ) from None
+
+
+def outbox_decoders(
+    config: Config, avro: Mapping[str, AvroReader], row_topics: frozenset[str]
+) -> dict[str, list[Decode]]:
+    """What decodes each raw topic of an outbox; several where outboxes share it."""
+    found: dict[str, list[Decode]] = {}
+    for outbox in config.outboxes:
+        definition = definition_of(config, outbox)
+        role = Side.SOURCE if outbox.side == config.source_side else Side.TARGET
+        side, reader = config.sides[outbox.side], avro[outbox.side]
+        topic = table_topic(config, outbox)
+        table = TableTopic(definition, outbox, role, reader, side.unavailable_value_placeholder,
+                           shared=topic in row_topics)  # fmt: skip
+        events = EventsTopic(definition, outbox, role, reader)
+        found.setdefault(topic, []).append(table.decode)
+        found.setdefault(outbox.topic, []).append(events.decode)
+    return found
