@@ -35,7 +35,9 @@ class WritesDecoder:
         self._row_topics = frozenset(
             self.rows.topics() | self.rows.heartbeat_topics() | self.rows.heartbeat_row_topics()
         )
-        self._others: dict[str, list[Decode]] = {**saga_decoders(config, avro)}
+        self._others: dict[str, list[Decode]] = {
+            topic: [*decoders] for topic, decoders in saga_decoders(config, avro).items()
+        }
         for topic, decoders in outbox_decoders(config, avro, self._row_topics).items():
             self._others[topic] = [*self._others.get(topic, []), *decoders]
 

@@ -37,6 +37,9 @@ from figwatch.validators.turning_summary import combined
 from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
 
 
+NEVER_US = 1 << 62
+
+
 class PartitionJudge:
     """State of one partition. Clock values are microseconds and only passed in."""
 
@@ -116,7 +119,10 @@ class PartitionJudge:
         table_us, events_us = (max(0, self.rows.watermark_us((topic,))) for topic in topics)
         kept = [stream.kept for stream in self.rows.streams if stream.kept.topic in topics]
         spans = [one.span for one in kept if one.span is not None]
-        from_us = max((max(span.commit_us, span.append_us) for span in spans), default=0)
+        from_us = max((span.commit_us for span in spans), default=0)
+        if spans:  # it lasts until the first event of the log
+            logs = [one.log_append_us for one in kept if one.log_append_us]
+            from_us = max(from_us, min(logs, default=NEVER_US))
         return Ground(table_us, events_us, from_us, any(one.base > 0 for one in kept))
 
     def _leads(self, pair: str, lead: int, at_us: int) -> bool:

@@ -21,7 +21,7 @@ def promtool():
 
     def run(*arguments):
         return subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=60, check=False
+            [program, *arguments], capture_output=True, text=True, timeout=300, check=False
         )
 
     return run

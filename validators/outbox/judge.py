@@ -128,7 +128,6 @@ class Outbox:
 
     def evaluate(self, ground: Ground, now_us: int) -> None:
         """Decide what the watermarks allow."""
-        self.books.from_us = max(self.books.from_us, ground.from_us)
         self._ground = ground
         known_us = min(ground.table_us, ground.events_us)
         if known_us < self._looked_us + LOOK_US:
@@ -210,7 +209,7 @@ class Outbox:
     def _told(self, at_us: int) -> bool:
         """Whether the streams can say anything of an instant."""
         definition = self.definition
-        if at_us <= self.books.from_us + definition.skew_us:
+        if at_us <= max(self.books.from_us, self._ground.from_us) + definition.skew_us:
             return False
         return not definition.pair or self._leads(definition.pair, definition.lead, at_us)
 
@@ -340,9 +339,10 @@ class OutboxJudge:
                     self.outboxes[name].books = books
         for table_key in [key for key in items if key.startswith(PREFIX)]:
             value = items.pop(table_key)
-            name, _, key = table_key[len(PREFIX) :].partition(b"\0")
-            if name.decode() in self.outboxes:
-                self.outboxes[name.decode()].restore(key, value)
+            packed_name, _, key = table_key[len(PREFIX) :].partition(b"\0")
+            outbox = self.outboxes.get(packed_name.decode())
+            if outbox is not None:
+                outbox.restore(key, value)
 
     def summary(self) -> dict[str, OutboxSummary]:
         """Counts by outbox."""

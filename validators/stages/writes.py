@@ -179,8 +179,9 @@ def outbox_rules(facts: WritesFacts) -> list[Criterion]:
     """Every declared event tells what was committed; nothing where no outbox is declared."""
     found = []
     for name in facts.outboxes:
-        known = facts.view is not None and facts.view.complete and facts.view.merged is not None
-        outbox = facts.view.merged.outboxes.get(name) if known and facts.view.merged else None
+        view = facts.view
+        merged = view.merged if view is not None and view.complete else None
+        outbox = merged.outboxes.get(name) if merged is not None else None
         if outbox is None:
             found.append(_open("outbox", name, "nothing is known of it", "figwatch run"))
             continue
@@ -206,8 +207,12 @@ UNSURE = ("unknown", "undeclared")
 
 def writes_rules(facts: WritesFacts, goal: Goal, now_us: int) -> Sequence[Criterion]:
     """Everything of stage `writes` but the traffic."""
-    return [*saga_rules(facts, goal, now_us), *reverse_replication(facts), *no_loops(facts),
-            *outbox_rules(facts)]
+    return [
+        *saga_rules(facts, goal, now_us),
+        *reverse_replication(facts),
+        *no_loops(facts),
+        *outbox_rules(facts),
+    ]
 
 
 def _open(name: str, subject: str, reason: str, missing: str) -> Criterion:

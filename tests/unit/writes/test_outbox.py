@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from figwatch.validators.change import Gap, Malformed, Side
+from figwatch.validators.change import Gap, Malformed, Mark, Side, SnapshotSpan
 from figwatch.validators.outbox.definition import UNKNOWN, Definition
 from figwatch.validators.outbox.summary import FAULTS, merge_outboxes
 from tests.unit.writes.outbox_bench import COLUMNS, EVENTS, SECOND, Bench
@@ -112,6 +112,16 @@ def test_a_row_event_that_is_emitted_again_publishes_nothing_twice():
 def test_snapshot_rows_publish_nothing_and_are_remembered():
     made = Bench().row(10, 0, op="r").row(8, 0).event("StockAdjusted", 8, -2).known()
     assert {"matched": 1} == made.counts
+
+
+def test_of_what_came_before_or_in_a_snapshot_of_the_table_nothing_is_claimed():
+    made = Bench().event("ItemReserved", 5)
+    topic, partition, offset, append_us = made.place("t")
+    span = SnapshotSpan(offset, offset, made.now, finished=True, append_us=append_us)
+    made.judge.apply(
+        Mark(topic, partition, offset, offset + 1, None, streaming=False, snapshot=span), made.now
+    )
+    assert {"unknown": 1} == made.known().counts
 
 
 def test_where_reading_began_later_nothing_is_claimed_of_before():
