@@ -36,7 +36,6 @@ from figwatch.validators.turning import Turning, pack_turn, unpack_turn
 from figwatch.validators.turning_summary import combined
 from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
 
-
 NEVER_US = 1 << 62
 
 
