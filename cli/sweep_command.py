@@ -1,5 +1,6 @@
 """`figwatch sweep`: are the two tables of a pair equal? Asked of the databases themselves."""
 
+import dataclasses
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from figwatch.connectors.config import Config, PairConfig
-    from figwatch.connectors.sweep.runner import Options, Report
+    from figwatch.connectors.sweep.options import Options, Report
+    from figwatch.connectors.sweep.repair import RepairFile
     from figwatch.validators.sweep_result import PairSweep
 
 LISTED_MAX = 50
@@ -71,8 +73,7 @@ def sweep(
     Example: figwatch sweep stock --databases-only --settle 0 --json
     """
     from figwatch.connectors.sweep.judges import Judges
-    from figwatch.connectors.sweep.repair import RepairFile
-    from figwatch.connectors.sweep.runner import Options
+    from figwatch.connectors.sweep.options import Options
     from figwatch.validators.sweep_result import exit_code
 
     settings = _settings(load(config), settle)
@@ -81,30 +82,48 @@ def sweep(
     if explain:
         _explain(settings, chosen, as_json=as_json)
         return
-    judges = None if databases_only or sample is not None else Judges(settings)
-    repair = RepairFile(repair_sql) if repair_sql is not None else None
     options = Options(
         resume=resume,
         differences_max=limit_differences,
         seconds_max=time_limit,
         on_progress=_progress() if sys.stderr.isatty() else None,
-        on_outcome=(repair.add,) if repair is not None else (),
-        judges=judges,
+        judges=None if databases_only or sample is not None else Judges(settings),
     )
-    try:
-        results = [_one(settings, pair, options, sample) for pair in chosen]
-    finally:
-        for opened in (repair, judges):
-            if opened is not None:
-                opened.close()
+    results = _swept(settings, chosen, options, sample, repair_sql)
+    _tell(results, as_json=as_json)
+    raise typer.Exit(exit_code(results))
+
+
+def _swept(
+    config: "Config", pairs: "list[PairConfig]", options: "Options", sample: int | None,
+    repair_sql: pathlib.Path | None,
+) -> "list[PairSweep]":  # fmt: skip
+    """Each pair's result. The repair's file is whole, and the judges have all, at the end."""
+    import contextlib
+
+    from figwatch.connectors.sweep.repair import RepairFile
+
+    with contextlib.ExitStack() as opened:
+        if options.judges is not None:
+            opened.callback(options.judges.close)
+        if repair_sql is not None:
+            repair = RepairFile(repair_sql)
+            opened.callback(_close_repair, repair, repair_sql)
+            options = dataclasses.replace(options, on_outcome=(repair.add,))
+        return [_one(config, pair, options, sample) for pair in pairs]
+
+
+def _close_repair(repair: "RepairFile", path: pathlib.Path) -> None:
+    repair.close()
+    note(f"{repair.statements} statements written to {path}; nothing was executed")
+
+
+def _tell(results: "list[PairSweep]", *, as_json: bool) -> None:
     if as_json:
         print_json({"pairs": {result.name: result.json() for result in results}})
-    else:
-        for result in results:
-            _show(result)
-    if repair is not None:
-        note(f"{repair.statements} statements written to {repair_sql}; nothing was executed")
-    raise typer.Exit(exit_code(results))
+        return
+    for result in results:
+        _show(result)
 
 
 def _settings(config: "Config", settle: float | None) -> "Config":

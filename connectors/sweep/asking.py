@@ -6,8 +6,9 @@
 import time
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import Prepared
-from figwatch.connectors.sweep.runner import Options, Sweep
+from figwatch.connectors.sweep.runner import Sweep
 from figwatch.validators.change import SweepEnd
 from figwatch.validators.sweep_result import PairSweep
 

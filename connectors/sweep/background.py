@@ -19,10 +19,12 @@ import time
 from typing import Any, BinaryIO
 
 from figwatch.connectors.config import Config, PairConfig
+from figwatch.connectors.sweep.ending import CHANGED
 from figwatch.connectors.sweep.judges import Judges
+from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import Prepared, prepare
 from figwatch.connectors.sweep.range_file import RangeFile
-from figwatch.connectors.sweep.runner import CHANGED, Options, Sweep
+from figwatch.connectors.sweep.runner import Sweep
 from figwatch.connectors.sweep.session import DatabaseError
 from figwatch.connectors.sweep.settling import DOUBTED_MAX
 from figwatch.connectors.sweep.state_file import digest

@@ -2,21 +2,18 @@
 
 The path: `prepare` (catalogue, plan), then `Sweep.run`: `scan` finds keys that look different,
 `settling` settles them, `validators.sweep_progress` keeps the books, `state_file` makes it
-resumable.
+resumable, `ending` makes the result.
 """
 
-import dataclasses
 import pathlib
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from figwatch.connectors.config import Config
 from figwatch.connectors.sweep.confirm import Confirmer, Texts
-from figwatch.connectors.sweep.judges import Judges
+from figwatch.connectors.sweep.ending import CHANGED, changed, null_keys, result_of
 from figwatch.connectors.sweep.lookup import TooManyVariantsError
-from figwatch.connectors.sweep.one_side import Range
-from figwatch.connectors.sweep.outcomes import Hearer
+from figwatch.connectors.sweep.options import Options, Report
 from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.connectors.sweep.scan import Position, Scan, Scanned
 from figwatch.connectors.sweep.session import DatabaseError, Trouble
@@ -25,44 +22,10 @@ from figwatch.connectors.sweep.state_file import StateFile, digest, kept_of
 from figwatch.connectors.sweep.throttle import OverloadedError, Throttle
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.sweep_confirm import Patience
-from figwatch.validators.sweep_progress import Progress, Totals
+from figwatch.validators.sweep_progress import Progress
 from figwatch.validators.sweep_result import PairSweep
 
 ROWS_MIN = 10
-CHANGED = (
-    "the table was changed (DDL) or made anew while it was swept: what was read before may no "
-    "longer hold; sweep again"
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What one run is asked for."""
-
-    resume: bool = False
-    differences_max: int | None = None
-    seconds_max: float | None = None
-    on_progress: Callable[["Report"], None] | None = None
-    on_outcome: tuple[Hearer, ...] = ()
-    judges: Judges | None = None
-    """Settle differences against the streams."""
-    bounds: Range = (None, None)
-    """Only the rows behind the first key, up to and with the second; not for look-ups."""
-    stop: Callable[[], str] = lambda: ""
-    """Asked between ranges: why to stop (empty: go on)."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Report:
-    """Where a sweep stands. `share` is an estimate from the catalogue's row count."""
-
-    pair: str
-    rows: int
-    rows_per_second: float
-    share: float
-    seconds_left: float
-    differences: int
-    waiting: int
 
 
 class _Stopped(Exception):  # noqa: N818  # no error: the sweep ends early, and says why
@@ -114,7 +77,7 @@ class Sweep:
         complete = True
         resumed = self._options.resume and self._resume()
         try:
-            self._null_keys()
+            self._reasons += self._null_keys()
             self._ranges()
             self._finish()
         except _Stopped as stop:
@@ -123,10 +86,14 @@ class Sweep:
             self._save()
         finally:
             self._executor.shutdown()
-        if not self._unchanged():
+        if why := changed(self._p):
             complete = False
-            self._reasons.append(CHANGED)
-        result = self._result(complete=complete, resumed=resumed)
+            self._reasons += why
+        seconds = self._earlier_seconds + time.monotonic() - self._began
+        result = result_of(
+            self._p, self._progress.all_totals(), self._settling, self._reasons, seconds,
+            complete=complete, resumed=resumed,
+        )  # fmt: skip
         if complete and self._whole:
             self._state.forget()
         return result
@@ -284,64 +251,8 @@ class Sweep:
             self._progress.differences_total, len(self._settling),
         )  # fmt: skip
 
-    # -- the end
-
-    def _null_keys(self) -> None:
-        """Rows that have no whole key are in no range and in no stream."""
-        for session, reader in zip(self._p.sessions, self._p.readers, strict=True):
-            query = reader.statements.null_keys()
-            if query is None:
-                continue
-            try:
-                count = session.rows(query)[0][0]
-            except (DatabaseError, FigwatchError) as error:
-                raise _Stopped(f"the rows without a key could not be counted: {error}") from None
-            if count:
-                self._reasons.append(
-                    f"{count} rows of side `{session.side}` have NULL in their key"
-                )
-
-    def _unchanged(self) -> bool:
-        """Whether both tables are still those the sweep began with."""
+    def _null_keys(self) -> list[str]:
         try:
-            now = [
-                session.table_facts(table.name)
-                for session, table in zip(self._p.sessions, self._p.tables, strict=True)
-            ]
+            return null_keys(self._p)
         except (DatabaseError, FigwatchError) as error:
-            self._reasons.append(f"the tables could not be looked at again: {error}")
-            return False
-        return all(
-            n is not None and n.shape == t.shape for n, t in zip(now, self._p.tables, strict=True)
-        )
-
-    def _result(self, *, complete: bool, resumed: bool) -> PairSweep:
-        totals = self._progress.all_totals()
-        reasons = list(self._reasons)
-        whole = complete and not any("NULL in their key" in r for r in reasons)
-        for count, what in _left_open(totals, len(self._settling), self._settling.unanswered):
-            if count:
-                whole = False
-                reasons.append(f"{count} {what}")
-        left_out = totals.differences_total - len(totals.differences)
-        if left_out:
-            reasons.append(f"{left_out} differences are counted but not listed")
-        return PairSweep(
-            self._p.rule.name, whole, str(self._p.plan.way), totals.source_rows, totals.target_rows,
-            self._earlier_seconds + time.monotonic() - self._began, totals.differences,
-            totals.differences_total, totals.unconfirmed, totals.unconfirmed_keys,
-            totals.in_flight, reasons, resumed=resumed,
-        )  # fmt: skip
-
-
-def _left_open(totals: Totals, waiting: int, unanswered: int) -> list[tuple[int, str]]:
-    return [
-        (
-            totals.unconfirmed - unanswered,
-            "keys kept changing while they were watched: unconfirmed",
-        ),
-        (unanswered, "keys looked different, and the judges gave no verdict in time: unconfirmed"),
-        (waiting, "keys looked different and were not settled"),
-        (totals.unreadable, "rows hold values that the mapping cannot read"),
-        (totals.ambiguous, "rows share their canonical key with another row of their table"),
-    ]
+            raise _Stopped(f"the rows without a key could not be counted: {error}") from None

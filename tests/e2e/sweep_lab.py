@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import prepare
-from figwatch.connectors.sweep.runner import Options, Sweep
+from figwatch.connectors.sweep.runner import Sweep
 from tests.e2e import bare_postgres
 
 if TYPE_CHECKING:

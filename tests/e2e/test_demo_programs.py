@@ -20,8 +20,9 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import prepare
-from figwatch.connectors.sweep.runner import Options, Sweep
+from figwatch.connectors.sweep.runner import Sweep
 from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.connectors import SOURCE_CONNECTOR, TARGET_CONNECTOR
 from figwatch.demo.envelope import Delete, Upsert, decode
