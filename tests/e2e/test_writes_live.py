@@ -95,3 +95,21 @@ def test_each_planted_failure_of_an_order_is_found_and_named_and_nothing_else(tu
     assert [{}, {}] == [saga["undeclared"] for saga in sagas.values()]
     live.until(ALL, live.at_rest)  # the monolith followed each reservation
     assert [] == live.findings()
+    expected = {
+        ("sagas_now", "order", "fail"),
+        ("sagas_now", "order-orchestrated", "fail"),
+        *(("reverse_replication", pair, "pass") for pair in ALL),
+        *(("no_loops", pair, "pass") for pair in ALL),
+    }
+    live.until(expected, lambda: judged(live))
+
+
+def judged(live):
+    """What the gate of stage writes says of the streams."""
+    names = ("sagas_now", "reverse_replication", "no_loops")
+    _, answer = live.ask("gate", "check", "--stage", "writes")
+    return {
+        (c["name"], c["pair"] or c["subject"], c["verdict"])
+        for c in answer["criteria"]
+        if c["name"] in names
+    }
