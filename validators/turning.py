@@ -151,6 +151,8 @@ class Turning:
         pair, state = self._ways[side], ways[side]
         if state.source is not None and pair.done(state.source, version, state.target) is not None:
             return True
+        if pair.rules.fenced and not pair.demoted:
+            return False  # however long it stands still
         old_us = pair.watermarks[Side.TARGET] - version.commit_us - pair.rules.clocks_us
         return old_us > pair.rules.give_up_us
 
