@@ -111,7 +111,7 @@ def main() -> None:
     gc.collect()
     began = time.process_time()
     restored = Judge((rules(),))
-    restored.load(changelog.items(), now_us)
+    restored.load(changelog, now_us)
     restored.evaluate(now_us)
     recovery = time.process_time() - began
     assert verdicts(restored, now_us) == expected, verdicts(restored, now_us)

@@ -40,7 +40,7 @@ class Judge(Protocol):
     def take_moved(self) -> list[Moved]: ...
     def take_answers(self) -> list[SweepAnswer]: ...
     def take_dirty(self) -> Iterable[tuple[bytes, bytes | None]]: ...
-    def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None: ...
+    def load(self, states: dict[bytes, bytes], now_us: int) -> None: ...
     def summary(self, now_us: int, worker: str = "") -> Summary: ...
     def state_of(self, pair: str, key: bytes) -> Any: ...
 
@@ -89,14 +89,15 @@ class Seat:
         """Held during each step; whoever else holds it keeps the judge from writing."""
 
     def load(self, restored: dict[bytes, bytes]) -> None:
-        """Restore the judge from the changelog, and what it had not published for sure.
+        """Restore the judge from the changelog, and what it had not published for sure. The judge
+        takes the dict over.
 
         Raises:
             ConfigurationError: another version of figwatch wrote it.
         """
         unsent, self._outbox_chunks = outbox.take(restored)
         try:
-            self.judge.load(restored.items(), self._desk.clock_us())
+            self.judge.load(restored, self._desk.clock_us())
         except msgspec.DecodeError as error:
             raise ConfigurationError(
                 "state.version",

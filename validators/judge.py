@@ -7,7 +7,7 @@ sweeps say; `figwatch.validators.settling` judges a key and `figwatch.validators
 it; `figwatch.validators.ledger` has the counts and findings.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -161,21 +161,19 @@ class Judge:
             untold_late={n: p.untold_late for n, p in self.pairs.items() if p.untold_late},
         )
 
-    def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
-        """Restore from changelog records. Proofs start afresh: nothing read before `now_us`
-        counts as read before a reading, because its requests were another process's.
+    def load(self, states: dict[bytes, bytes], now_us: int) -> None:
+        """Restore from changelog records; takes the dict over. Proofs start afresh: nothing read
+        before `now_us` counts as read before a reading, because its requests were another
+        process's.
         """
-        states = dict(items)
         packed_meta = states.pop(META, None)
         if packed_meta is not None:
             self._load_meta(_decode_meta(packed_meta))
         for pair in self.pairs.values():
             pair.floor_us = now_us
         self.around.refresh()
-        for key, packed in states.items():
-            name = key[: key.find(b"\0")].decode()
-            if name in self.pairs and packed:
-                self.ledger.restored(self.pairs[name], self.table.restore(key, packed))
+        for pair, state in self.table.load(states):
+            self.ledger.restored(pair, state)
 
     def _load_meta(self, meta: Meta) -> None:
         for coverage in meta.streams:

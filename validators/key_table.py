@@ -96,16 +96,26 @@ class KeyTable:
         """What the resting keys add to the sums of each pair."""
         return self._sums
 
-    def restore(self, key: bytes, packed: bytes) -> KeyState:
-        """Take a key as the changelog has it."""
-        self._packed[key] = packed
-        state, pair = unpack(packed), self.pair_of(key)
-        if may_rest(state, pair):
-            self._resting.add(key)
-            self._sums[pair.rules.name].add(share(state))
-        elif state.verdict != Verdict.CONSISTENT:
-            self._unsettled[key] = state
-        return state
+    def load(self, states: dict[bytes, bytes]) -> Iterator[tuple[Pair, KeyState]]:
+        """Go on with the keys as the changelog has them, and yield each. The dict is taken over: a
+        second one of a million keys would cost a quarter more memory, just when a rebalance
+        brings partitions.
+        """
+        for key in [k for k, packed in states.items() if not (packed and self._is_known(k))]:
+            del states[key]
+        self._packed = states
+        for key, packed in states.items():
+            state, pair = unpack(packed), self.pair_of(key)
+            if may_rest(state, pair):
+                self._resting.add(key)
+                self._sums[pair.rules.name].add(share(state))
+            elif state.verdict != Verdict.CONSISTENT:
+                self._unsettled[key] = state
+            yield pair, state
+
+    def _is_known(self, key: bytes) -> bool:
+        """Whether it is a key of a pair that the configuration (still) has."""
+        return key[: key.find(b"\0")].decode() in self._pairs
 
     def take_dirty(self) -> Iterator[tuple[bytes, bytes]]:
         """Packed state of every key that changed since the last call."""

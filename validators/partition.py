@@ -5,7 +5,7 @@ drive one thing. Sagas go to `figwatch.validators.sagas.judge`; a pair that is r
 is judged in both directions, and `figwatch.validators.turning` says whose judgement counts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -200,13 +200,12 @@ class PartitionJudge:
         yield from (pack_turn(turning) for turning in self.turnings.values() if turning.is_dirty)
         yield from self.rows.take_dirty()
 
-    def load(self, items: Iterable[tuple[bytes, bytes]], now_us: int) -> None:
-        """Restore from changelog records.
+    def load(self, states: dict[bytes, bytes], now_us: int) -> None:
+        """Restore from changelog records; takes the dict over.
 
         Raises:
             msgspec.DecodeError: of a version that this figwatch does not read.
         """
-        states = dict(items)
         self._layout_told = layout.check(states)
         self.sagas.load(states)
         self.outboxes.load(states)
@@ -214,7 +213,7 @@ class PartitionJudge:
             packed = states.pop(TURN + name.encode(), None)
             if packed is not None:
                 unpack_turn(turning, packed)
-        self.rows.load(states.items(), now_us)
+        self.rows.load(states, now_us)
 
     def summary(self, now_us: int, worker: str = "") -> Summary:
         """Mergeable counts of this partition at `now_us`."""

@@ -74,7 +74,7 @@ class RestartingReplay(Replay):
             start = self._acknowledged
         self._judge = self._new_judge()
         self._now_us += 1
-        self._judge.load(self._stored.items(), self._now_us)
+        self._judge.load(dict(self._stored), self._now_us)
         if META not in self._stored:
             start = 0
             self._announce()

@@ -246,7 +246,7 @@ class World:
         self._evaluate()
         self._kept |= dict(self.judge.take_dirty())
         self.judge = self.new_judge()
-        self.judge.load(self._kept.items(), self.now)
+        self.judge.load(dict(self._kept), self.now)
 
     # -- truth
 

@@ -91,7 +91,7 @@ class Bench:
         kept.update(self.judge.take_dirty())
         self.kept = {k: v for k, v in kept.items() if v is not None}
         self.judge = PartitionJudge((), [self.definition])
-        self.judge.load(self.kept.items(), self.now)
+        self.judge.load(dict(self.kept), self.now)
         return self
 
     @property

@@ -47,7 +47,7 @@ def recorded(version: int) -> Timeline:
     line.now_us, line._lsn = file["now_us"], file["lsn"]
     line._exists = story()._exists
     line.judge = line.new_judge()
-    line.judge.load(line._stored.items(), line.now_us)
+    line.judge.load(dict(line._stored), line.now_us)
     return line.evaluate()
 
 

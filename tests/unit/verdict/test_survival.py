@@ -100,7 +100,7 @@ def test_keys_written_without_their_partitions_own_record_are_read_again_unharme
     stored |= dict(line.judge.take_dirty())
     stored[META] = meta
     line.judge = line.new_judge()
-    line.judge.load(stored.items(), line.now_us)
+    line.judge.load(dict(stored), line.now_us)
     line.reread().settle()
     assert (Verdict.CONSISTENT, 0) == (line.verdict(), line.judge.summary(0).duplicates)
 
@@ -125,7 +125,7 @@ def test_a_pair_taken_out_of_the_configuration_is_forgotten():
     stored = dict(line.judge.take_dirty())
     line.pairs = ("stock",)
     judge = line.new_judge()
-    judge.load(stored.items(), line.now_us)
+    judge.load(dict(stored), line.now_us)
     assert (Verdict.CONSISTENT, None) == (
         Verdict(judge.state_of("stock", b"k").verdict), judge.state_of("levels", b"k"),
     )  # fmt: skip
@@ -162,7 +162,7 @@ def test_state_of_the_version_before_is_read_and_rewritten():
     before = Timeline()
     stored = dict(now.judge.take_dirty()) | {b"stock\0k": FIRST_FORM}
     before.judge = before.new_judge()
-    before.judge.load(stored.items(), now.now_us)
+    before.judge.load(dict(stored), now.now_us)
     before.ends, before._lsn, before.now_us = now.ends, now._lsn, now.now_us
     before.source("C,long").target("C,long")
     assert Verdict.CONSISTENT == before.verdict()
@@ -178,5 +178,5 @@ def test_state_of_another_version_is_refused(version):
 
 def test_an_empty_changelog_is_a_new_judge():
     judge = Judge(Timeline().new_judge().pairs["stock"].rules and ())
-    judge.load([], 0)
+    judge.load({}, 0)
     assert {} == judge.summary(0).pairs

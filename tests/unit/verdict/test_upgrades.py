@@ -69,7 +69,7 @@ def test_a_key_of_a_newer_version_is_refused():
     key = b"stock\0lost"
     stored = line._stored | {key: bytes([STATE_VERSION + 1]) + line._stored[key][1:]}
     with pytest.raises(msgspec.DecodeError, match=f"state version {STATE_VERSION + 1}, this"):
-        line.new_judge().load(stored.items(), line.now_us)
+        line.new_judge().load(dict(stored), line.now_us)
 
 
 def partition_judge(line: Timeline) -> PartitionJudge:
@@ -80,18 +80,18 @@ def test_a_newer_layout_is_refused_before_anything_of_it_is_read():
     line = recorded(STATE_VERSION)
     newer = {layout.KEY: (layout.VERSION + 1).to_bytes(2, "big"), META: b"of the future"}
     with pytest.raises(msgspec.DecodeError, match="state layout 2, this figwatch reads up to 1"):
-        partition_judge(line).load((line._stored | newer).items(), line.now_us)
+        partition_judge(line).load(line._stored | newer, line.now_us)
 
 
 def test_the_layout_is_told_once_and_a_changelog_from_before_is_told_it():
     line = recorded(1)
     judge = partition_judge(line)
-    judge.load(line._stored.items(), line.now_us)
+    judge.load(dict(line._stored), line.now_us)
     written = dict(judge.take_dirty())
     assert layout.RECORD == written[layout.KEY]
     assert layout.KEY not in dict(judge.take_dirty())
     again = partition_judge(line)
-    again.load((line._stored | written).items(), line.now_us)
+    again.load(line._stored | written, line.now_us)
     assert layout.KEY not in dict(again.take_dirty())
 
 

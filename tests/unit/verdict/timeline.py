@@ -263,7 +263,7 @@ class Timeline:
         """Another worker takes over from the changelog."""
         self._stored |= dict(self.judge.take_dirty())
         self.judge = self.new_judge()
-        self.judge.load(self._stored.items(), self.now_us)
+        self.judge.load(dict(self._stored), self.now_us)
         return self.evaluate()
 
     def reread(self, start: int = 0, end: int | None = None) -> Self:
