@@ -9,6 +9,7 @@ import sys
 BENCHMARKS = {
     "decode": [],
     "state": ["--keys", "100000"],
+    "burst": ["--keys", "50000", "--listed", "1000"],
     "sagas": ["100000"],
 }
 

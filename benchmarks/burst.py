@@ -34,6 +34,7 @@ class Run:
     finding_keys: set[bytes] = field(default_factory=set)
     changelog: dict[bytes, int] = field(default_factory=dict)
     """Bytes of the newest record of each key, as compaction leaves them."""
+    empty_bytes: int = field(default_factory=resident_bytes)
     _evaluate_at: float = 0.0
 
     def all_keys(self, keys: int, side: Side, op: Op, seed: int) -> None:
@@ -93,8 +94,9 @@ class Run:
 
     def say(self, what: str, seconds: float, keys: int) -> None:
         pair = self.judge.summary(self.now_us).pairs["stock"]
+        grown = (resident_bytes() - self.empty_bytes) / keys
         print(
-            f"{what:12} {resident_bytes() / keys:6.0f} B resident a key, {seconds:6.1f} CPU s, "
+            f"{what:12} {grown:6.0f} B of memory a key, {seconds:6.1f} CPU s, "
             f"{pair.keys['divergent']:,} divergent, {pair.unlisted:,} unlisted, "
             f"{self.findings:,} finding records in {self.findings_bytes:,} B, "
             f"changelog {sum(self.changelog.values()) / keys:.0f} B a key",
