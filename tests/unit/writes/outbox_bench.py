@@ -70,7 +70,7 @@ class Bench:
         self.kept |= dict(self.judge.take_dirty())
         self.kept = {k: v for k, v in self.kept.items() if v is not None}
         self.judge = self.new_judge()
-        self.judge.load(self.kept.items(), self.now)
+        self.judge.load(dict(self.kept), self.now)
         return self
 
     @property
