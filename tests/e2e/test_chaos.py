@@ -140,12 +140,16 @@ def settled(chaos: Chaos) -> bool:
 
 def told(chaos: Chaos, expected: set[tuple[Any, ...]]) -> str:
     seen, status = found(chaos), chaos.figwatch("status")[1]
-    missed = sorted(expected - seen)
-    said = [chaos.figwatch("explain", pair, str(key))[1] for pair, key, _, _ in missed[:4]]
+    missed, more = sorted(expected - seen), sorted(seen - expected)
+    keys = [(pair, key) for pair, key, _, _ in (*missed[:4], *more[:4])]
+    said = [
+        (pair, key, chaos.differs(pair, key), chaos.figwatch("explain", pair, str(key))[1])
+        for pair, key in keys
+    ]
     alarms = {pair: (body["alarms"], body["unknown"]) for pair, body in status["pairs"].items()}
     return (
-        f"missed {missed}, false {sorted(seen - expected)}, keys {keys_of(status)}, "
-        f"alarms {alarms}, {[(s.get('verdict'), s.get('rule'), s.get('why')) for s in said]}"
+        f"missed {missed}, false {more}, keys {keys_of(status)}, alarms {alarms}, "
+        f"by key (pair, key, the tables differ, explained): {said}"
     )
 
 
