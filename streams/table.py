@@ -26,6 +26,10 @@ class ForeignWriteError(RuntimeError):
     """Somebody else wrote to the changelog of a partition that this worker holds."""
 
 
+class IncompleteRecoveryError(RuntimeError):
+    """A recovery ended before the end of a changelog; the worker has to begin anew."""
+
+
 OWNER_HEADER = "o"
 """Header of a changelog record: the owner's number, big-endian. A record without one has 0."""
 _GENERATION_BITS = 32
@@ -120,22 +124,35 @@ class JoinTable(faust.Table[bytes, bytes]):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
-        """Forget the partitions that went to another worker."""
+        """Forget the partitions that went to another worker, and every recovery half done.
+
+        Faust remembers how far it had read of a partition, even of one that was away meanwhile if
+        rebalances follow each other quickly. What has no judge is read from its beginning.
+        """
         del revoked, newly_assigned, generation_id  # `assigned` says it all
-        self.app.tables.recovery.signal_recovery_end.clear()
+        recovery = self.app.tables.recovery
+        recovery.signal_recovery_end.clear()
         mine = {tp.partition for tp in assigned if tp.topic == self.changelog_topic_name}
         for partition in self._owners.keys() - mine:
             del self._owners[partition]
             self._ends.pop(partition, None)
             self._repairs.pop(partition, None)
             self._on_lost(partition)
-        for partition in list(self._restored):
-            if partition not in mine:
-                del self._restored[partition]
+        self._restored.clear()
+        for partition in mine - self._owners.keys():
+            recovery.active_offsets[TP(self.changelog_topic_name, partition)] = None
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Hand the restored state over. Faust drops what is raised here, so it crashes the app."""
+        """Hand the restored state over. Faust drops what is raised here, so it crashes the app.
+
+        Faust calls this too when a rebalance interrupts a recovery: nothing is handed over then,
+        the next recovery calls again.
+        """
         del standby_tps
+        recovery = self.app.tables.recovery
+        generation = self.app.consumer_generation_id
+        if recovery.signal_recovery_start.is_set() or recovery._generation_id != generation:  # noqa: SLF001
+            return
         try:
             for tp in sorted(active_tps):
                 self._recovered(tp)
@@ -144,8 +161,18 @@ class JoinTable(faust.Table[bytes, bytes]):
             await self.app.crash(error)
 
     def _recovered(self, tp: TP) -> None:
+        """Take one partition over.
+
+        Raises:
+            IncompleteRecoveryError: its changelog was not read to the end: judging from a part of
+                the state would call right rows wrong.
+            ForeignWriteError: another worker wrote while this one held the partition.
+        """
         recovery = self.app.tables.recovery
-        end = recovery.active_highwaters.get(tp, -1) + 1
+        last, read = recovery.active_highwaters.get(tp), recovery.active_offsets.get(tp)
+        if last is None or last > (-1 if read is None else read):
+            raise IncompleteRecoveryError(f"the changelog {tp} was read to {read} of {last}")
+        end = last + 1
         restored = self._restored.pop(tp.partition, Restored())
         if tp.partition not in self._owners:
             self._owners[tp.partition] = restored.next_owner(self.app.consumer_generation_id)
