@@ -104,6 +104,8 @@ class Replay:
         self._now_us = 0
         self._as_of_us = 0
         self._evaluated_us = 0
+        self._answered_us = 0
+        """Of readings that are still to be judged by: those of one answer are, all at once."""
         self._findings: dict[tuple[str, bytes, int], Finding] = {}
 
     def run(self) -> Replayed:
@@ -124,9 +126,13 @@ class Replay:
 
     def _line(self, line: Line) -> None:
         if isinstance(line, RawReading):
+            if self._answered_us not in {0, line.answered_us}:
+                self._evaluate()
             self._tick(line.answered_us)
             self._reading(line)
         else:
+            if self._answered_us:
+                self._evaluate()
             self._tick(line.append_us)
             self._record(line)
 
@@ -163,7 +169,7 @@ class Replay:
             self._evaluate()
 
     def _evaluate(self) -> None:
-        self._evaluated_us = self._now_us
+        self._evaluated_us, self._answered_us = self._now_us, 0
         self._judge.evaluate(self._now_us)
         self._publish(self._judge.take_findings())
 
@@ -193,7 +199,7 @@ class Replay:
                     end_only=not asked,
                 )
             )
-        self._evaluate()
+        self._answered_us = line.answered_us
 
     def _record(self, raw: RawRecord) -> None:
         decoded = self._decoder.decode(

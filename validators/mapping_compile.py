@@ -7,8 +7,10 @@ lines of `row_code` and `key_code` into one function for a whole record; `compil
 `compile_key` are functions of their own, for every other shape.
 """
 
+import functools
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import xxhash
@@ -285,5 +287,10 @@ def compile_key(half: Half) -> KeyFunction:
 def define(scope: dict[str, Any], name: str, lines: Sequence[str]) -> Any:
     """Make a function from generated lines."""
     # The text is made of column numbers only: no name of the user's is in it.
-    exec(compile("\n".join(lines), f"<figwatch {name}>", "exec"), scope)  # noqa: S102
+    exec(_compiled("\n".join(lines), name), scope)  # noqa: S102
     return scope[name]
+
+
+@functools.lru_cache(1024)
+def _compiled(text: str, name: str) -> CodeType:
+    return compile(text, f"<figwatch {name}>", "exec")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_NEVER = 1 << 62
 UNBOUNDED = 1 << 62
 """What a replay lists: everything."""
 
@@ -118,14 +119,15 @@ class Pair:
         `expected` has the partition count of each raw topic; a side's watermark is 0 while one
         of its partitions is still unheard of.
         """
-        for side in Side:
+        for side, topics in ((0, self.rules.source_topics), (1, self.rules.target_topics)):
             streams = self.streams[side]
-            topics = self.rules.topics(side)
-            known = all(topic in expected for topic in topics)
-            heard = known and len(streams) >= sum(expected[topic] for topic in topics)
-            self.heard[side] = heard
-            low = min((s.kept.watermark_us for s in streams), default=0) if heard else 0
-            self.watermarks[side] = max(low, 0)
+            low, needed = _NEVER, 0
+            for topic in topics:
+                needed += expected.get(topic, _NEVER)
+            self.heard[side] = heard = len(streams) >= needed
+            for stream in streams:
+                low = min(low, stream.kept.watermark_us)
+            self.watermarks[side] = max(low, 0) if heard and streams else 0
         self._ripe.clear()
 
     def ripe(self, index: int) -> Reading | None:

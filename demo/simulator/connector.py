@@ -98,7 +98,12 @@ class Connector:
             return
         self.stop()
         self.place = self.stored
-        self.clock.after(down_us, self.start)
+        epoch = self.epoch
+        self.clock.after(down_us, lambda: self._restart(epoch))
+
+    def _restart(self, epoch: int) -> None:
+        if self.epoch == epoch:  # else it was stopped meanwhile: a new snapshot comes first
+            self.start()
 
     def heartbeat(self) -> None:
         """A plain heartbeat: it tells the connector's clock even while the log waits."""

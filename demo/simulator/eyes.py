@@ -34,11 +34,12 @@ class Eyes:
                 continue
             log, start = self._topics.logs[where], self._read.get(where, 0)
             end = len(log) if self._clock.chance(0.8) else min(len(log), start + 3)
-            for offset in range(start, end):
-                self.lines.append(_line(where, offset, log[offset]))
-                if "heartbeat" in where[0] and self._weather.end_offsets:
-                    self._ends(where[0])
+            if end == start:
+                continue
+            self.lines += [_line(where, offset, log[offset]) for offset in range(start, end)]
             self._read[where] = end
+            if "heartbeat" in where[0] and self._weather.end_offsets:
+                self._ends(where[0])
 
     def finish(self) -> None:
         """Read what is left: a capture that is cut short would not show what it does not hold."""

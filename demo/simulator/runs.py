@@ -3,6 +3,7 @@
 `figwatch.demo.simulator.command` and the tests use it.
 """
 
+import gc
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -75,4 +76,8 @@ def run_seeds(seeds: range, processes: int = 2) -> Run:
 
 
 def _play(seeds: Iterable[int]) -> list[Outcome]:
-    return list(simulate_many(seeds))
+    # Collecting while seeds are played costs a tenth of the time; nothing big is held in cycles.
+    gc.disable()
+    outcomes = list(simulate_many(seeds))
+    gc.collect()
+    return outcomes

@@ -27,6 +27,8 @@ from figwatch.demo.simulator.world import START_US, Clock, Database, Topics
 MAX_SETTLING_SECONDS = 60
 HEARTBEAT_US = 300_000
 READING_US = 200_000
+SETTLED = 2.5
+"""Heartbeats and readings come so many times more seldom once nothing is left to happen."""
 
 
 class Scenario:
@@ -61,6 +63,7 @@ class Scenario:
         self.eyes = Eyes(clock, w, self.topics, (self.mono, self.inv), self.replicator)
         self.workload = Workload(clock, w, self.truth, self.source)
         self._lag_us = rng.choice((25_000, 80_000, 500_000))
+        self._pace = 1.0
 
     def _replicator(self) -> Replicator:
         w = self.weather
@@ -107,7 +110,9 @@ class Scenario:
             clock.run(clock.now_us + 1_000_000)
         slow = w.whole_seconds or w.plain_heartbeats or w.untruthful
         settling = GIVE_UP_SECONDS + 4 if w.patient else 8 if slow else 3
-        clock.run(clock.now_us + settling * 1_000_000)
+        clock.run(clock.now_us + 1_000_000)
+        self._pace = SETTLED if settling > 3 else 1.0  # noqa: PLR2004 - the shortest
+        clock.run(clock.now_us + (settling - 1) * 1_000_000)
         truth = self.truth
         truth.source, truth.target = dict(self.source.rows), dict(self.target.rows)
         for connector in (self.mono, self.inv):
@@ -120,7 +125,8 @@ class Scenario:
     def _every(self, period_us: int, action: Callable[[], None]) -> None:
         def again() -> None:
             action()
-            self.clock.after(period_us * (0.7 + 0.6 * self.clock.rng.random()), again)
+            wait_us = period_us * self._pace * (0.7 + 0.6 * self.clock.rng.random())
+            self.clock.after(wait_us, again)
 
         self.clock.after(0, again)
 
