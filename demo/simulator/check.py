@@ -15,6 +15,7 @@ from figwatch.connectors.config import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.demo.simulator.eyes import GROUP
 from figwatch.demo.simulator.rebalance import RestartingReplay
+from figwatch.demo.simulator.scattered import ScatteredReplay
 from figwatch.demo.simulator.scenario import Scenario
 from figwatch.demo.simulator.weather import (
     GIVE_UP_SECONDS,
@@ -117,6 +118,8 @@ def simulate_many(seeds: Iterable[int], weather: Weather | None = None) -> Itera
 def judge(seed: int, weather: Weather, lines: list[Line]) -> Replayed:
     """Let the production code judge what figwatch read."""
     config = config_of(weather)
+    if weather.scattered:
+        return ScatteredReplay(config, lines, weather.scattered, seed).run()
     if not weather.rebalances:
         return Replay(config, lines).run()
     rng = random.Random(seed)  # noqa: S311 - a simulation must be repeatable

@@ -55,6 +55,8 @@ class Weather:
     """The target was loaded before, its connector snapshots it."""
     rebalances: float = 0.0
     """Figwatch's own workers die, and others take over."""
+    scattered: int = 0
+    """Internal partitions, where there are several: each with a judge that reads at its pace."""
     late_start: bool = False
     malformed: float = 0.0
     gaps: float = 0.0
@@ -121,6 +123,7 @@ def weather_of(clock: Clock) -> Weather:
     # What shows an untruthful heartbeat, a late event, must not be lost itself; and a record lost
     # just where partitions were added leaves no trace on the keys that moved there.
     loss = 0.0 if untruthful or new_partitions else 1.0
+    rebalances = maybe(0.2, 2.0)
     return Weather(
         keys=rng.choice((1, 2, 6, 12)),
         writes_per_second=3.0 if slow else rng.choice((3.0, 8.0, 20.0)),
@@ -145,7 +148,8 @@ def weather_of(clock: Clock) -> Weather:
         repeats=clock.chance(0.2),
         initial_rows=rng.choice((0, 0, 4)),
         target_rows=clock.chance(0.3),
-        rebalances=maybe(0.2, 2.0),
+        rebalances=rebalances,
+        scattered=0 if rebalances or not clock.chance(0.15) else clock.between(2, 4),
         late_start=clock.chance(0.1 * loss),
         malformed=maybe(0.1 * loss, 1.0),
         gaps=maybe(0.08 * loss, 1.0),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from figwatch.streams import stretch
 from figwatch.validators import (
     books,
     columns,
@@ -169,6 +170,18 @@ def duplicates_by_position_alone(monkeypatch):
         return None not in {position, track.position} and position <= track.position
 
     monkeypatch.setattr(history, "_is_duplicate", duplicate)
+
+
+@_mutation
+def marks_before_their_data(monkeypatch):
+    real = stretch.Progress.take
+
+    def take(self, marks):
+        batch = real(self, marks)
+        self.delivered(batch)
+        return batch
+
+    monkeypatch.setattr(stretch.Progress, "take", take)
 
 
 @_mutation

@@ -56,6 +56,7 @@ WEATHERS = {
     "a_later_change_is_proof_enough": Weather(**BUSY, keys=3),
     "side_faults_ignored": Weather(**LATE, keys=6),
     "late_target_events_unnoticed": Weather(**BUSY, keys=3, untruthful=True),
+    "marks_before_their_data": Weather(**BUSY, keys=6, scattered=3),
     "whole_seconds_tell_copies": Weather(**BUSY, keys=6, whole_seconds=True, upgraded=True),
     "statement_times_believed": Weather(
         **BUSY, keys=6, whole_seconds=True, fence=False, asked=False

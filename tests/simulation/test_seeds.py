@@ -4,13 +4,14 @@
 weather that still make it fail; `figwatch simulate --seed N` prints its history.
 """
 
+import dataclasses
 import json
 import os
 import sys
 
 import pytest
 
-from figwatch.demo.simulator.check import simulate
+from figwatch.demo.simulator.check import compare, judge, simulate
 from figwatch.demo.simulator.command import run_simulate
 from figwatch.demo.simulator.runs import run_seeds
 from figwatch.demo.simulator.scenario import Scenario
@@ -35,6 +36,19 @@ def test_no_seed_makes_figwatch_say_anything_wrong(record_property, capsys):
     assert run.findings > SEEDS / 5
     assert run.found > SEEDS / 20
     assert run.unknown_share < 0.1
+
+
+def test_several_internal_partitions_say_what_one_says():
+    for seed in range(8):
+        weather = Weather(keys=12, faults=2.0, moves=2.0, toast=True, stalls=0.5)
+        lines, truth = Scenario(seed, weather).play()
+        one, several = (
+            compare(seed, judge(seed, w, lines), truth, w)
+            for w in (weather, dataclasses.replace(weather, scattered=4))
+        )
+        assert (True, one.keys, one.found, one.unknown) == (
+            several.good, several.keys, several.found, several.unknown,
+        )  # fmt: skip
 
 
 def test_a_seed_is_a_history():
