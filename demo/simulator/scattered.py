@@ -68,6 +68,10 @@ class _Lane:
                 delivery.settle()
             count -= 1
 
+    def tell(self, mark: Mark, now_us: int) -> None:
+        """A mark may overtake what is on its way: nothing but acknowledgements hold it back."""
+        self._unread.append((now_us, encode(mark)))
+
     def read(self, count: int, now_us: int) -> list[Moved]:
         """Apply some records, and all that have waited for too long."""
         while self._unread and (count > 0 or self._unread[0][0] < now_us - BEHIND_US_MAX):
@@ -165,7 +169,8 @@ class Scattered(PartitionJudge):
         self._told_us = now_us
         for progress in self._progress.values():
             for mark in progress.tell():
-                self._put(mark, None)
+                for lane in self._lanes:
+                    lane.tell(mark, now_us)
 
     def _send(self, counts: tuple[int, ...], now_us: int) -> None:
         for lane in self._lanes:
