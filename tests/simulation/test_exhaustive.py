@@ -38,6 +38,7 @@ CASES = [
 ]
 
 
+@pytest.mark.timeout(1_800)  # a busy machine needs longer, not less
 def test_no_interleaving_of_a_small_history_is_judged_wrongly(capsys):
     found = [search(case, STATES_MAX) for case in CASES]
     with capsys.disabled():
