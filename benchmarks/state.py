@@ -2,7 +2,8 @@
 
 One pair of 12 mapped columns; every key is written on both sides, `--versions` times. Each figure
 is gated on what the judge must say: all keys consistent but those whose target was given another
-value, and the same after recovery. Run: `python -m benchmarks.state [--keys N] [--versions N]`.
+value, and the same after recovery. Run: `python -m benchmarks.state [--keys N] [--versions N]
+[--state rocksdb]`.
 Times are CPU time of this process; memory is what its resident size grew by.
 """
 
@@ -10,10 +11,13 @@ import argparse
 import gc
 import os
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from figwatch.connectors.config_limits import WorkerConfig
+from figwatch.streams.store import Stores
 from figwatch.validators.change import Change, Mark, Op, Reading, Record, Side, Topology
 from figwatch.validators.judge import META, Judge
 from figwatch.validators.pair import PairRules
@@ -83,9 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--versions", type=int, default=1)
+    parser.add_argument("--state", choices=("memory", "rocksdb"), default="memory")
     options = parser.parse_args()
     keys, versions = options.keys, options.versions
+    folder = tempfile.TemporaryDirectory()
+    stores = Stores(WorkerConfig(state=options.state, data_dir=folder.name))
     judge = Judge((rules(),))
+    judge.load(stores.new(), BASE_US)
     gc.collect()
     before, spent = resident_bytes(), 0.0
     for count, record in enumerate(history(keys, versions), 1):
@@ -110,8 +118,10 @@ def main() -> None:
     del judge
     gc.collect()
     began = time.process_time()
+    store = stores.new()
+    store.update(changelog)
     restored = Judge((rules(),))
-    restored.load(changelog, now_us)
+    restored.load(store, now_us)
     restored.evaluate(now_us)
     recovery = time.process_time() - began
     assert verdicts(restored, now_us) == expected, verdicts(restored, now_us)
@@ -119,6 +129,8 @@ def main() -> None:
     print(f"{held:10.0f} bytes of memory a key")
     print(f"{sizes / keys:10.0f} bytes of packed state a key")
     print(f"{2 * keys * versions / spent:10,.0f} changes judged per CPU-second")
+    del restored, store  # before the folder that they are in
+    gc.collect()
     print(f"{recovery:10.1f} CPU-seconds to recover, {keys / recovery:,.0f} keys per second")
 
 

@@ -4,6 +4,8 @@ Each is a bound or a threshold by name, so that nothing grows without one. The r
 configuration is in `figwatch.connectors.config`.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from figwatch.connectors.config_base import Section
@@ -42,6 +44,11 @@ class WorkerConfig(Section):
     session_timeout_seconds: float = Field(default=10.0, ge=3, le=300)
     """After this much silence a worker counts as dead and the others take its partitions. Brokers
     refuse less than their `group.min.session.timeout.ms`, 6 s by default."""
+
+    state: Literal["memory", "rocksdb"] = "memory"
+    """Where the state of keys at rest is held while a partition is: `rocksdb`, in `data_dir`, for
+    more keys than memory holds; it needs `pip install 'figwatch[rocksdb]'`. The changelog in Kafka
+    is what survives, so it can be changed at any start."""
 
     data_dir: str = "figwatch-data"
     """Where a worker keeps its local state; one folder for each worker."""

@@ -31,6 +31,7 @@ from figwatch.streams.overseer import Overseer
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
 from figwatch.streams.sender import KeyValue, Lanes, send_ordered
+from figwatch.streams.store import Store, Stores
 from figwatch.streams.sweeper import Sweeper
 from figwatch.streams.table import JoinTable
 from figwatch.streams.tidy import Tidy
@@ -126,6 +127,7 @@ class Worker:
         self._table = JoinTable(
             app,
             partitions=settings.internal_partitions,
+            new_store=Stores(settings).new,
             on_restored=self._restored,
             on_lost=self._lost,
             on_ready=self._recovered,
@@ -217,7 +219,7 @@ class Worker:
 
     # -- partitions ------------------------------------------------------------------------------
 
-    def _restored(self, partition: int, state: dict[bytes, bytes]) -> None:
+    def _restored(self, partition: int, state: Store) -> None:
         seat = self._judges.restored(partition, state)
         self._books.opened(partition, seat.summary)
 

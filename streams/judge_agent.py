@@ -8,7 +8,7 @@ awaited. The rules are `figwatch.validators.judge`'s; the changelog is `figwatch
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ import msgspec
 
 from figwatch.streams import outbox
 from figwatch.streams.sender import KeyValue
+from figwatch.streams.store import Store
 from figwatch.streams.stretch import partition_of
 from figwatch.validators.change import Moved, Reading, Record, SweepAnswer, decode_record, encode
 from figwatch.validators.errors import ConfigurationError
@@ -40,7 +41,7 @@ class Judge(Protocol):
     def take_moved(self) -> list[Moved]: ...
     def take_answers(self) -> list[SweepAnswer]: ...
     def take_dirty(self) -> Iterable[tuple[bytes, bytes | None]]: ...
-    def load(self, states: dict[bytes, bytes], now_us: int) -> None: ...
+    def load(self, states: MutableMapping[bytes, bytes], now_us: int) -> None: ...
     def summary(self, now_us: int, worker: str = "") -> Summary: ...
     def state_of(self, pair: str, key: bytes) -> Any: ...
 
@@ -88,7 +89,7 @@ class Seat:
         self.turn = asyncio.Lock()
         """Held during each step; whoever else holds it keeps the judge from writing."""
 
-    def load(self, restored: dict[bytes, bytes]) -> None:
+    def load(self, restored: Store) -> None:
         """Restore the judge from the changelog, and what it had not published for sure. The judge
         takes the dict over.
 
@@ -214,7 +215,7 @@ class JudgeAgent:
         self._leaving: list[asyncio.Task[None]] = []
         self._paused: set[Seat] = set()
 
-    def restored(self, partition: int, state: dict[bytes, bytes]) -> Seat:
+    def restored(self, partition: int, state: Store) -> Seat:
         """A partition was given to this worker: make its judge from the restored state."""
         seat = Seat(self._desk, partition, self._new_judge(partition))
         seat.load(state)

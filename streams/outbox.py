@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from figwatch.streams.store import Store
 from figwatch.validators.finding import Finding
 
 log = logging.getLogger("figwatch")
@@ -37,7 +38,7 @@ def put(findings: Sequence[Finding], chunks_before: int) -> tuple[dict[bytes, by
     return records, len(chunks)
 
 
-def take(restored: dict[bytes, bytes]) -> tuple[list[Finding], int]:
+def take(restored: Store) -> tuple[list[Finding], int]:
     """Remove the outbox from a restored state; returns its findings and number of chunks.
 
     Chunks of another version of figwatch are left out, and it is said: what they hold was most

@@ -20,6 +20,7 @@ import faust
 from faust.types import TP
 
 from figwatch.streams.sender import send_ordered
+from figwatch.streams.store import Store
 
 
 class ForeignWriteError(RuntimeError):
@@ -39,7 +40,7 @@ _GENERATION_BITS = 32
 class Restored:
     """What recovery has read of one partition."""
 
-    values: dict[bytes, bytes] = field(default_factory=dict)
+    values: Store = field(default_factory=dict)
     owner: int = 0
     """The latest owner so far."""
     late: set[bytes] = field(default_factory=set)
@@ -90,12 +91,14 @@ class JoinTable(faust.Table[bytes, bytes]):
         app: faust.App,
         *,
         partitions: int,
-        on_restored: Callable[[int, dict[bytes, bytes]], None],
+        new_store: Callable[[], Store] = dict,
+        on_restored: Callable[[int, Store], None],
         on_lost: Callable[[int], None],
         on_ready: Callable[[], None],
         **kwargs: Any,
     ) -> None:
         self._on_restored, self._on_lost, self._on_ready = on_restored, on_lost, on_ready
+        self._new_store = new_store
         self._restored: dict[int, Restored] = {}
         self._owners: dict[int, int] = {}
         """This worker's number for each partition that it holds."""
@@ -119,7 +122,9 @@ class JoinTable(faust.Table[bytes, bytes]):
     def restore(self, partition: int, records: Sequence[Any]) -> None:
         """Take changelog records, in order."""
         self.restored_records += len(records)
-        self._restored.setdefault(partition, Restored()).take(records)
+        if partition not in self._restored:
+            self._restored[partition] = Restored(self._new_store())
+        self._restored[partition].take(records)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -173,7 +178,7 @@ class JoinTable(faust.Table[bytes, bytes]):
         if last is None or last > (-1 if read is None else read):
             raise IncompleteRecoveryError(f"the changelog {tp} was read to {read} of {last}")
         end = last + 1
-        restored = self._restored.pop(tp.partition, Restored())
+        restored = self._restored.pop(tp.partition, None) or Restored(self._new_store())
         if tp.partition not in self._owners:
             self._owners[tp.partition] = restored.next_owner(self.app.consumer_generation_id)
             self._repairs[tp.partition] = restored.repairs

@@ -7,7 +7,7 @@ sweeps say; `figwatch.validators.settling` judges a key and `figwatch.validators
 it; `figwatch.validators.ledger` has the counts and findings.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import msgspec
@@ -161,8 +161,8 @@ class Judge:
             untold_late={n: p.untold_late for n, p in self.pairs.items() if p.untold_late},
         )
 
-    def load(self, states: dict[bytes, bytes], now_us: int) -> None:
-        """Restore from changelog records; takes the dict over. Proofs start afresh: nothing read
+    def load(self, states: MutableMapping[bytes, bytes], now_us: int) -> None:
+        """Restore from changelog records; takes `states` over. Proofs start afresh: nothing read
         before `now_us` counts as read before a reading, because its requests were another
         process's.
         """

@@ -5,7 +5,7 @@ A consistent key is packed, and so is one that waits for nothing but its own nex
 `figwatch.validators.packing` makes the bytes, `figwatch.validators.settling` decides who rests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.packing import pack, unpack
@@ -19,7 +19,7 @@ class KeyTable:
 
     def __init__(self, pairs: Mapping[str, Pair]) -> None:
         self._pairs = pairs
-        self._packed: dict[bytes, bytes] = {}
+        self._packed: MutableMapping[bytes, bytes] = {}
         """Every key; empty where the state in `_unsettled` is newer than any packed form."""
         self._unsettled: dict[bytes, KeyState] = {}
         self._resting: set[bytes] = set()
@@ -96,10 +96,10 @@ class KeyTable:
         """What the resting keys add to the sums of each pair."""
         return self._sums
 
-    def load(self, states: dict[bytes, bytes]) -> Iterator[tuple[Pair, KeyState]]:
-        """Go on with the keys as the changelog has them, and yield each. The dict is taken over: a
-        second one of a million keys would cost a quarter more memory, just when a rebalance
-        brings partitions.
+    def load(self, states: MutableMapping[bytes, bytes]) -> Iterator[tuple[Pair, KeyState]]:
+        """Go on with the keys as the changelog has them, and yield each. `states`, a dict or a
+        store on disk, is taken over: a second one of a million keys would cost a quarter more
+        memory, just when a rebalance brings partitions.
         """
         for key in [k for k, packed in states.items() if not (packed and self._is_known(k))]:
             del states[key]

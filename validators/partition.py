@@ -5,7 +5,7 @@ drive one thing. Sagas go to `figwatch.validators.sagas.judge`; a pair that is r
 is judged in both directions, and `figwatch.validators.turning` says whose judgement counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -200,8 +200,8 @@ class PartitionJudge:
         yield from (pack_turn(turning) for turning in self.turnings.values() if turning.is_dirty)
         yield from self.rows.take_dirty()
 
-    def load(self, states: dict[bytes, bytes], now_us: int) -> None:
-        """Restore from changelog records; takes the dict over.
+    def load(self, states: MutableMapping[bytes, bytes], now_us: int) -> None:
+        """Restore from changelog records; takes `states` over.
 
         Raises:
             msgspec.DecodeError: of a version that this figwatch does not read.

@@ -6,7 +6,7 @@ first.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 
 from figwatch.connectors.capture import Line, RawRecord
 from figwatch.connectors.config import Config
@@ -18,6 +18,9 @@ from figwatch.validators.key_table import table_key
 
 class RestartingReplay(Replay):
     """A replay that is interrupted after some of its lines."""
+
+    new_store: Callable[[], MutableMapping[bytes, bytes]] = dict
+    """What a worker holds its state in."""
 
     def __init__(self, config: Config, lines: list[Line], deaths: set[int], seed: int) -> None:
         super().__init__(config, lines)
@@ -74,7 +77,9 @@ class RestartingReplay(Replay):
             start = self._acknowledged
         self._judge = self._new_judge()
         self._now_us += 1
-        self._judge.load(dict(self._stored), self._now_us)
+        store = self.new_store()
+        store.update(self._stored)
+        self._judge.load(store, self._now_us)
         if META not in self._stored:
             start = 0
             self._announce()

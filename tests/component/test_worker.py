@@ -69,17 +69,18 @@ def test_what_is_healthy_stays_without_findings(migration):
 
 
 def test_a_worker_killed_during_load_and_started_again_says_the_same(migration):
+    """Also with its state elsewhere than before: the changelog is what survives."""
     migration.insert(dict.fromkeys(KEYS, 1))
     worker = migration.start().ready()
-    for _ in range(2):
+    for state in ("rocksdb", "memory"):
         load(migration, 4)
         worker.kill()
         load(migration, 2, pause=0)
-        worker = migration.start().ready()
+        worker = migration.start(config=migration.config(state=state)).ready()
     load(migration, 2)
     plant(migration)
     worker.kill()
-    migration.start().ready()
+    migration.start(config=migration.config(state="rocksdb")).ready()
     assert_outcome(migration)
 
 

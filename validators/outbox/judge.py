@@ -8,7 +8,7 @@ the other side led) is unknown, never a fault. `figwatch.validators.partition` p
 rows; state goes to the join table's changelog.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
 import msgspec
 
@@ -330,7 +330,7 @@ class OutboxJudge:
         if changed:
             yield BOOKS, _ENCODER.encode({n: outbox.books for n, outbox in self.outboxes.items()})
 
-    def load(self, items: dict[bytes, bytes]) -> None:
+    def load(self, items: MutableMapping[bytes, bytes]) -> None:
         """Take this judge's records out of a restored state."""
         packed = items.pop(BOOKS, None)
         if packed is not None:

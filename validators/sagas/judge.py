@@ -7,7 +7,7 @@ Pure. Time is the watermark of a saga's topics; figwatch's clock is only noted. 
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
 import msgspec
 
@@ -399,7 +399,7 @@ class SagaJudge:
         if changed:
             yield BOOKS, _ENCODER.encode({name: saga.books for name, saga in self.sagas.items()})
 
-    def load(self, items: dict[bytes, bytes]) -> None:
+    def load(self, items: MutableMapping[bytes, bytes]) -> None:
         """Take this judge's records out of a restored state."""
         packed = items.pop(BOOKS, None)
         if packed is not None:
