@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 import msgspec
 import psycopg
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from figwatch.demo.tracing import AsksFor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -151,6 +154,7 @@ def application(routes: list[BaseRoute], opened: AbstractAsyncContextManager[obj
     return Starlette(
         routes=[*routes, Route("/healthz", healthz)],
         lifespan=lifespan,
+        middleware=[Middleware(AsksFor)],
         exception_handlers={
             msgspec.DecodeError: _bad_request,  # ValidationError is one
             NotFoundError: _not_found,

@@ -83,6 +83,30 @@ pairs:
       held: reserved
       price: {to: unit_price, type: "decimal(2)", source_encoding: string, target_encoding: base64}
 """
+OUTBOX = """\
+outboxes:
+  # what `service` must tell of its stock, and nothing else; `choreography` makes the topic
+  - name: stock
+    side: service
+    table: public.stock_levels
+    aggregate_column: sku
+    topic: outbox.event.StockLevel
+    transaction: header:txId
+    within_seconds: 3
+    while_leading: stock               # what the replicator writes publishes nothing
+    events:
+      - type: StockAdjusted
+        changed: [on_hand]
+        content: {on_hand: "value:onHand", "delta:on_hand": "value:delta"}
+      - type: ItemReserved
+        operations: [update]
+        grew: [held]
+        content: {held: "value:held", "delta:held": "value:quantity"}
+      - type: ReservationReleased
+        operations: [update]
+        fell: [held]
+        content: {held: "value:held"}
+"""
 TWO_WAY = "\n    two_way: true        # judged both ways, for the cutover"
 SAGAS = """\
 sagas:
@@ -135,7 +159,8 @@ def configuration(
 ) -> str:
     """The text of the file; the databases are named through environment variables. `turned`: the
     service owns the stock, and `reverse` keeps the monolith after it. `two_way`: both directions
-    are judged, for a cutover after which `sink` does. `saga_seconds`: orders are placed, and are to
+    are judged, for a cutover after which `sink` does, and the service's events against its changes.
+    `saga_seconds`: orders are placed, and are to
     be over within this time.
     """
     sides = SIDES.format(
@@ -156,7 +181,8 @@ def configuration(
         sweep_required=str(sweep_required).lower(),
     )
     forth = FORTH.format(two_way=TWO_WAY if two_way else "")
-    return sides + (BACK if turned else forth) + _sagas(saga_seconds) + rest
+    writes = _sagas(saga_seconds) + (OUTBOX if two_way else "")
+    return sides + (BACK if turned else forth) + writes + rest
 
 
 def _sagas(limit: float | None) -> str:

@@ -29,7 +29,10 @@ TARGET_TABLES = (
 OUTBOX = {
     "transforms": "outbox",
     "transforms.outbox.type": "io.debezium.transforms.outbox.EventRouter",
-    "transforms.outbox.table.fields.additional.placement": "type:header:eventType",
+    "transforms.outbox.table.fields.additional.placement": (
+        "type:header:eventType,traceparent:header:traceparent,"
+        "requested_at:header:requestedAt,tx_id:header:txId"
+    ),
     "transforms.outbox.predicate": "isOutbox",
     "predicates": "isOutbox",
     "predicates.isOutbox.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",

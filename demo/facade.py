@@ -5,7 +5,8 @@
     PUT /faults           for one system: {"upstream", "delaySeconds", "abortShare"} (answers 503)
     GET /metrics          Prometheus, with the histogram `http_server_request_duration_seconds`
 
-It writes an access log a system where it is told to (`access_log`).
+It writes an access log a system where it is told to (`access_log`), and sends each request on with
+its trace and the time at which it came (`tracing`).
 `split:10` sends ten percent of the items, always the same ones, to the service. Orders stay with
 the monolith: only the inventory is on the move.
 """
@@ -32,6 +33,7 @@ from starlette.routing import Route
 
 from figwatch.demo.access_log import AccessLogs
 from figwatch.demo.api import answer, read_body
+from figwatch.demo.tracing import onward
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -131,7 +133,7 @@ class Facade:
                 request.method,
                 self.urls[upstream] + request.url.path,
                 content=await request.body(),
-                headers={"content-type": "application/json"},
+                headers={"content-type": "application/json"} | onward(request.headers),
             )
         except httpx.TransportError as error:
             return JSONResponse({"error": f"{upstream}: {type(error).__name__}"}, 502)

@@ -1,7 +1,8 @@
 """The InventoryService: the same API on its own PostgreSQL, events through an outbox.
 
 A command locks the stock level, asks the aggregate (`domain`), and writes the new state and its
-event in one transaction; Debezium's EventRouter turns outbox rows into `outbox.event.StockLevel`.
+event in one transaction; Debezium's EventRouter turns outbox rows into `outbox.event.StockLevel`,
+with the request's trace, the time it came and the transaction as headers.
 Until writes are routed here, `replicator` is the only one that fills these tables.
 """
 
@@ -27,6 +28,7 @@ from figwatch.demo.api import (
 from figwatch.demo.domain import Event, InventoryItem, StockLevel
 from figwatch.demo.projection import sku_of
 from figwatch.demo.serving import Program, serve_main
+from figwatch.demo.tracing import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +44,9 @@ TOUCH_ITEM = """
 UPDATE public.inventory_items SET changed_at = date_trunc('milliseconds', now()) WHERE sku = %s
 """
 PUBLISH = """
-INSERT INTO public.outbox (id, aggregatetype, aggregateid, type, payload)
-VALUES (%s, %s, %s, %s, %s)
+INSERT INTO public.outbox
+    (id, aggregatetype, aggregateid, type, payload, traceparent, requested_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -89,7 +92,8 @@ class ServiceInventory:
             await connection.execute(TOUCH_ITEM, (sku,))
             payload = msgspec.json.encode(event).decode()
             told = (uuid4(), "StockLevel", sku, type(event).__name__, payload)
-            await connection.execute(PUBLISH, told)
+            asked = ASKED.get()
+            await connection.execute(PUBLISH, (*told, asked.traceparent, asked.at))
             return _view(await _inventory_item(connection, sku), stock)
 
 

@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS public.outbox (
     type           text NOT NULL,
     payload        jsonb NOT NULL
 );
+-- What the router is told to send along as headers: the request's trace and when it came, and the
+-- transaction, which is all that ties an event to the rows that were written with it.
+ALTER TABLE public.outbox
+    ADD COLUMN IF NOT EXISTS traceparent text,
+    ADD COLUMN IF NOT EXISTS requested_at timestamptz,
+    ADD COLUMN IF NOT EXISTS tx_id bigint NOT NULL
+        DEFAULT (pg_current_xact_id()::text::bigint & 4294967295);
 
 -- The replicator's own memory and controls; none of it is captured.
 -- Remarks of items whose key changed, until the row under the new key has arrived.

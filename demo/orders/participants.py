@@ -109,7 +109,8 @@ PAYMENT = Deed(
 def publish(connection: Connection, kind: str, key: str, event: msgspec.Struct) -> None:
     """An event of an aggregate into the outbox."""
     payload = msgspec.json.encode(event).decode()
-    connection.execute(PUBLISH, (uuid4(), kind, key, type(event).__name__, payload))
+    told = (uuid4(), kind, key, type(event).__name__, payload)
+    connection.execute(PUBLISH, (*told, None, None))  # no request: a message set it going
 
 
 def planted(connection: Connection, reference: str, fault: OrderFault) -> bool:

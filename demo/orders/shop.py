@@ -20,6 +20,7 @@ from figwatch.demo.api import Count, ItemId, answer, application, read_body
 from figwatch.demo.orders.participants import OrderFault, OrderPlaced
 from figwatch.demo.projection import sku_of
 from figwatch.demo.service import PUBLISH
+from figwatch.demo.tracing import ASKED
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -82,5 +83,6 @@ async def _place(connection: AsyncConnection[TupleRow], order: PlaceOrder) -> st
     else:
         event = OrderPlaced(reference, sku, order.quantity)
         payload = msgspec.json.encode(event).decode()
-        await connection.execute(PUBLISH, (uuid4(), "Order", reference, "OrderPlaced", payload))
+        told, asked = (uuid4(), "Order", reference, "OrderPlaced", payload), ASKED.get()
+        await connection.execute(PUBLISH, (*told, asked.traceparent, asked.at))
     return reference

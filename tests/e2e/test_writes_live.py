@@ -1,11 +1,17 @@
 """Routed writes on real servers: authority turns round under load, then orders are placed."""
 
+import json
+import uuid
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 
+from figwatch.demo.keyspace import FAULTS
 from figwatch.demo.orders.orchestrator import CrashedError
 from figwatch.demo.orders.participants import OrderFault
+from figwatch.demo.service import PUBLISH
+from figwatch.validators.outbox.summary import FAULTS as FAULTS_OF_EVENTS
 from tests.e2e.writes_live import WritesLive
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds the stage for both
@@ -37,6 +43,7 @@ def turned(stack, tmp_path_factory):
         live.until(ALL, live.at_rest)
         told.checked = live.ask("cutover", "check")
         told.findings = live.findings()
+        live.until({"matched": told.after}, live.outbox)
         yield told
 
 
@@ -53,6 +60,38 @@ def test_authority_turns_round_under_load_without_a_false_finding(turned):
     assert (0, True) == switched(turned.checked)
     assert ([], []) == (turned.findings, turned.live.refused)
     assert min(turned.before, turned.after) > 20, "nothing was written meanwhile"
+
+
+def published(delta, on_hand, sku=str(FAULTS[11])):
+    """The statement that tells of an adjustment."""
+    event = {"sku": sku, "delta": delta, "onHand": on_hand, "reason": "planted"}
+    told = (str(uuid.uuid4()), "StockLevel", sku, "StockAdjusted", json.dumps(event), None, None)
+    return PUBLISH, told
+
+
+def on_hand(live, sku=str(FAULTS[11])):
+    """How much there is, and the statement that sets another number."""
+    with psycopg.connect(live.endpoints.dsn["service"]) as connection:
+        query = "SELECT on_hand FROM public.stock_levels WHERE sku = %s"
+        (number,) = connection.execute(query, (sku,)).fetchone()
+    return number, lambda n: ("UPDATE stock_levels SET on_hand = %s WHERE sku = %s", (n, sku))
+
+
+def test_events_that_do_not_tell_what_was_committed_are_found_and_no_others(turned):
+    live = turned.live
+    first, to = on_hand(live)
+    live.service(to(first + 1), published(1, first + 1))  # as it must be
+    live.service(to(first + 3), published(2, first + 3), published(2, first + 3))
+    live.service(published(7, first + 7))  # nothing of the kind was committed
+    live.service(to(first + 8))  # and nobody was told of this
+    wrong = {"duplicate": 1, "ghost": 1, "gap": 1}
+    live.until(wrong, lambda: {k: n for k, n in live.outbox().items() if k in FAULTS_OF_EVENTS})
+    cases = live.status()["outboxes"]["stock"]["cases"]
+    expected = {(fault, str(FAULTS[11]), "StockAdjusted") for fault in wrong}
+    assert expected == {(case["fault"], case["aggregate"], case["type"]) for case in cases}
+    assert live.status()["outboxes"]["stock"]["counts"]["matched"] >= turned.after + 2
+    live.until(ALL, live.at_rest)  # the rows themselves came over
+    assert [] == live.findings()
 
 
 def test_each_planted_failure_of_an_order_is_found_and_named_and_nothing_else(turned):

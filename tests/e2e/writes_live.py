@@ -151,6 +151,17 @@ class WritesLive:
             for name, saga in self.status().get("sagas", {}).items()
         }
 
+    def outbox(self):
+        """What is said of the events of `stock` by outcome, but for what is not known."""
+        counts = self.status()["outboxes"]["stock"]["counts"]
+        return {outcome: n for outcome, n in counts.items() if n and outcome != "unknown"}
+
+    def service(self, *statements):
+        """One transaction on the service's database, past the service."""
+        with psycopg.connect(self.endpoints.dsn["service"]) as connection:
+            for statement, values in statements:
+                connection.execute(statement, values)
+
     def at_rest(self):
         """Whether every key is consistent, by pair."""
         pairs = self.status().get("pairs", {})
