@@ -50,7 +50,8 @@ class SweepConfig(Section):
 
     chunk_rows: int = Field(default=20_000, ge=10, le=1_000_000)
     """Rows of a range that are compared at a time; fewer where that takes longer than
-    `chunk_seconds`."""
+    `chunk_seconds`. Checksums are made of five times as many, and of a table of up to 64 times as
+    many in one go, unless `rows_per_second_max` is set."""
 
     chunk_seconds: float = Field(default=1.0, gt=0, le=600)
     """How long one range may take before the next ones are made smaller."""

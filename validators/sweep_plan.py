@@ -302,6 +302,8 @@ def _common(  # noqa: PLR0911  # one for each family
     if families == {Family.INT}:
         small = {one.type, other.type} <= {"integer", "smallint"}
         return Cast.NONE if small else Cast.INT, Family.INT, ""
+    if families == {Family.NUMERIC} and one.type == other.type and "," in one.type:
+        return Cast.NONE, Family.NUMERIC, ""  # equal digits behind the point: equal texts
     if families <= {Family.INT, Family.NUMERIC}:
         return Cast.NUMERIC, Family.NUMERIC, ""
     if families <= {Family.TEXT, Family.ENUM}:

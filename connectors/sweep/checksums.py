@@ -1,87 +1,109 @@
 """Ranges of keys compared by checksums that the databases make; only parts that differ are read.
 
-A range falls into leaves, each with a checksum of its own. Where the key is one integer and both
-ends of the range are known, a leaf is a slice of it, so that the index leads to the rows of one;
-otherwise it is made of the rows whose key's hash ends alike. `figwatch.connectors.sweep.statements`
-asks, `...ranges` compares rows.
+A range falls into leaves (`figwatch.connectors.sweep.leaves`), each with a checksum of its own. A
+table that is not large is one range: its servers read it in the order of its pages, which costs
+less than the index and keeps one snapshot for a second or so. `...statements` asks, `...ranges`
+compares rows.
 """
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from figwatch.connectors.sweep.one_side import KeyText, Range, RowHashes, Span
+from figwatch.connectors.sweep.leaves import Leaves, Sums
+from figwatch.connectors.sweep.one_side import KeyText, Range, RowHashes
 from figwatch.connectors.sweep.ranges import SWOLLEN, Counts, Merge, Ranges, Read
 from figwatch.connectors.sweep.reading import Found, Reading
 from figwatch.connectors.sweep.rows import UnreadableKeyError
+from figwatch.connectors.sweep.session import DatabaseError
 from figwatch.validators.change import Side
 
-LEAF_ROWS = 256
-"""Rows of a range that share one checksum, on average."""
+WIDE = 5
+"""So many more rows are summed up at a time than are read: that takes about as long."""
+AT_ONCE = 64
+"""A table of so many times `rows` is summed up in one go."""
 
-Sums: TypeAlias = dict[int, tuple[int, int]]
-"""By leaf: its rows, and their hashes in one."""
-
-
-class Leaves:
-    """How one range is divided: by slices, or (no slices) by the bits of `mask`."""
-
-    def __init__(self, bounds: Range, rows: int, *, sliced: bool) -> None:
-        after, end = bounds
-        parts = max(rows // LEAF_ROWS, 1)
-        self.bounds = bounds
-        self.slices: list[Span] = []
-        self.mask = max(1 << parts.bit_length() - 1, 1) - 1
-        if sliced and after is not None and end is not None:
-            self.slices = _slices(int(after[0]) + 1, int(end[0]), parts)
-        self.number = len(self.slices) or self.mask + 1
-
-    def asked(self, statements: RowHashes) -> Any:
-        """The statement that asks for the checksums of all leaves that have rows."""
-        if self.slices:
-            return statements.slices(self.slices)
-        return statements.leaves(self.bounds, self.mask)
-
-
-def _slices(first: int, last: int, parts: int) -> list[Span]:
-    step = max(-(-(last - first + 1) // parts), 1)
-    return [(low, min(low + step - 1, last)) for low in range(first, last + 1, step)]
+Summed: TypeAlias = tuple[list[Sums], Counts, list[int]]
+"""The checksums of both sides, their rows, and the leaves that differ."""
 
 
 class Checksums(Ranges):
-    """The way `checksum`."""
+    """The way `checksum`. `rows_expected` by the catalogue; 0 where a table is not to be summed up
+    in one go, or is of unknown size.
+    """
 
-    def __init__(self, reading: Reading, executor: Executor) -> None:
+    def __init__(self, reading: Reading, executor: Executor, rows_expected: int = 0) -> None:
         super().__init__(reading, executor)
         self._merge = Merge(reading, executor)
         self._sliced = all(self._hashes(side).sliceable for side in Side)
+        self._rows_expected = rows_expected
 
     def range(self, after: KeyText | None, until: KeyText | None, rows: int, found: Found) -> Read:
-        """Compare about `rows` rows behind `after`, none beyond `until`."""
+        """Compare about `rows` rows, or as many as take as long, behind `after`, none beyond
+        `until`.
+        """
+        expected, self._rows_expected = self._rows_expected, 0  # tried once
+        if (after, until) == (None, None) and 0 < expected <= AT_ONCE * rows:
+            counts = self._at_once(expected, rows * WIDE, found)
+            if counts is not None:
+                return None, counts
+        rows *= WIDE
         end = self._boundary(Side.SOURCE, after, until, rows)
-        leaves, sums, counts = self._sums((after, end or until), rows)
+        leaves = Leaves.of_range((after, end or until), rows, sliced=self._sliced)
+        _, counts, differ = self._sums(leaves)
         if counts[Side.TARGET] > SWOLLEN * rows:
             end = self._boundary(Side.TARGET, after, end or until, rows)
-            leaves, sums, counts = self._sums((after, end or until), rows)
-        differ = [n for n in sums[0].keys() | sums[1].keys() if sums[0].get(n) != sums[1].get(n)]
+            leaves = Leaves.of_range((after, end or until), rows, sliced=self._sliced)
+            _, counts, differ = self._sums(leaves)
         if len(differ) > leaves.number // 2 and len(differ) > 1:
             # Cheaper than asking for most of it.
-            source, target = self._both(lambda side: self._reading.lines(side, leaves.bounds, None))
-            self._merge.compare(source, target, found)
+            self._read(leaves.bounds, rows // WIDE, found)
         elif differ:
-            self._compare_hashes(leaves, sorted(differ), rows, found)
+            self._compare_hashes(leaves, differ, rows, found)
         return end, counts
 
-    def _sums(self, bounds: Range, rows: int) -> tuple[Leaves, list[Sums], Counts]:
-        leaves = Leaves(bounds, rows, sliced=self._sliced)
+    def _at_once(self, expected: int, rows: int, found: Found) -> Counts | None:
+        """Compare the whole table; None where that is not possible, or where leaves of more than
+        `rows` rows differ.
+        """
+        try:
+            leaves = self._leaves_of_all(expected)
+            sums, counts, differ = self._sums(leaves)
+        except DatabaseError:
+            return None  # whatever it is, ranges meet it too, and have their retries
+        if max(sum(side.get(n, (0, 0))[0] for n in differ) for side in sums) > rows:
+            return None
+        if differ:
+            self._compare_hashes(leaves, differ, rows, found)
+        return counts
 
+    def _leaves_of_all(self, rows: int) -> Leaves:
+        if not self._sliced:
+            return Leaves.of_range((None, None), rows, sliced=False)
+        ends = self._both(
+            lambda side: self._reading.sessions[side].rows(self._hashes(side).ends())[0]
+        )
+        return Leaves.of_all([key for both in ends for key in both if key is not None], rows)
+
+    def _sums(self, leaves: Leaves) -> Summed:
         def ask(side: Side) -> Sums:
-            found = self._reading.sessions[side].rows(leaves.asked(self._hashes(side)))
-            return {leaf: (count, total) for leaf, count, total in found}
+            return leaves.summed(
+                self._reading.sessions[side].rows(leaves.asked(self._hashes(side)))
+            )
 
         sums = self._both(ask)
         source, target = (sum(int(leaf[0]) for leaf in side.values()) for side in sums)
-        return leaves, sums, (source, target)
+        differ = [n for n in sums[0].keys() | sums[1].keys() if sums[0].get(n) != sums[1].get(n)]
+        return sums, (source, target), sorted(differ)
+
+    def _read(self, bounds: Range, rows: int, found: Found) -> None:
+        """Compare the rows themselves, a few at a time."""
+        after, until = bounds
+        while True:
+            end, _ = self._merge.range(after, until, rows, found)
+            if end is None:
+                return
+            after = end
 
     def _hashes(self, side: Side) -> RowHashes:
         statements = self._reading.readers[side].statements

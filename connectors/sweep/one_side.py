@@ -73,6 +73,12 @@ class RowHashes(Protocol):
     def slices(self, spans: Sequence[Span]) -> Any:
         """The same of each of these spans, by its number."""
 
+    def ends(self) -> Any:
+        """The smallest and the greatest key; NULL where there is no row."""
+
+    def steps(self, low: int, step: int) -> Any:
+        """The same of the whole table in one go: leaf 0 begins at `low`, each is `step` wide."""
+
     def sliced_keys(self, spans: Sequence[Span]) -> Any:
         """Key and hash of the rows in these spans."""
 

@@ -52,7 +52,10 @@ class Sweep:
         self._reasons: list[str] = []
         self._resumed_rows = 0
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="figwatch-sweep")
-        self._scan = Scan(prepared, self._executor, options.bounds[1])
+        self._scan = Scan(
+            prepared, self._executor, options.bounds[1],
+            in_bursts=self._settings.rows_per_second_max is None,
+        )  # fmt: skip
         patience = Patience(
             round(self._settings.settle_seconds * 1e6),
             round(max(self._settings.unconfirmed_seconds, self._settings.settle_seconds) * 1e6),

@@ -38,15 +38,19 @@ class Scanned:
 
 
 class Scan:
-    """The ranges of one pair, or of a stretch of it that ends with the key `until`."""
+    """The ranges of one pair, or of a stretch of it that ends with the key `until`. `in_bursts`: a
+    server may be kept busy for a second or so.
+    """
 
     def __init__(
-        self, prepared: Prepared, executor: Executor, until: KeyText | None = None
-    ) -> None:
+        self, prepared: Prepared, executor: Executor, until: KeyText | None = None, *,
+        in_bursts: bool = True,
+    ) -> None:  # fmt: skip
         self._way = prepared.plan.way
         self._reading = Reading(prepared.sessions, prepared.readers)
+        expected = max(table.rows_estimate for table in prepared.tables)
         self._ranges = (
-            Checksums(self._reading, executor)
+            Checksums(self._reading, executor, expected if in_bursts else 0)
             if self._way is Way.CHECKSUM
             else Merge(self._reading, executor)
         )

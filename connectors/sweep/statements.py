@@ -110,9 +110,11 @@ class PostgresStatements(OneSide):
         return "text" if self.facts(column).family is Family.ENUM else self._type(column)
 
     def boundary(self, bounds: Range, rows: int) -> Composed:
-        return SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
-            self._keys(), self.from_, self.within(bounds), self._order(), Literal(rows - 1)
-        )
+        # Only the row that is found is written as text, not each one that is passed over.
+        columns = self._order()
+        return SQL(
+            "SELECT {} FROM (SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1) AS t"
+        ).format(self._keys(), columns, self.from_, self.within(bounds), columns, Literal(rows - 1))
 
     def _keys(self) -> Composed:
         return SQL(", ").join(
@@ -154,17 +156,32 @@ class PostgresStatements(OneSide):
     # -- checksums
 
     def leaves(self, bounds: Range, mask: int) -> Composed:
+        where = self.within(bounds) if bounds != (None, None) else _EVERY_ROW
         return SQL(
             "SELECT ({key} & {mask})::int4, count(*), bit_xor({row}) FROM {table} WHERE {where}"
             " GROUP BY 1"
         ).format(
             key=self._key_hash(), mask=Literal(mask), row=self._row_hash(), table=self.from_,
-            where=self.within(bounds),
+            where=where,
         )  # fmt: skip
 
     @property
     def sliceable(self) -> bool:
         return [self.facts(self.name_of(p)).family for p in self.plan.key] == [Family.INT]
+
+    def ends(self) -> Composed:
+        return SQL("SELECT min({key})::int8, max({key})::int8 FROM {table}").format(
+            key=self._order(), table=self.from_
+        )
+
+    def steps(self, low: int, step: int) -> Composed:
+        return SQL(
+            "SELECT ({key}::int8 - {low}::int8) / {step}::int8, count(*), bit_xor({row})"
+            " FROM {table} WHERE {where} GROUP BY 1"
+        ).format(
+            key=self._order(), low=Literal(low), step=Literal(step), row=self._row_hash(),
+            table=self.from_, where=_EVERY_ROW,
+        )  # fmt: skip
 
     def slices(self, spans: Sequence[Span]) -> Composed:
         # Each by itself, through the index: a GROUP BY takes almost as long as all the rest.
@@ -221,6 +238,8 @@ class PostgresStatements(OneSide):
         template = _HASHES.get(plan.family)
         if plan.shared is Cast.NONE and plan.family is Family.INT:
             template = "hashint4extended({v}, {s})"
+        if plan.shared is Cast.NONE and plan.family is Family.NUMERIC:
+            template = None
         if template is None:
             call = SQL('hashtextextended({v}::text COLLATE "C", {s})').format(
                 v=self._written(facts, None), s=Literal(seed)
@@ -245,6 +264,8 @@ class PostgresStatements(OneSide):
         )
 
 
+# The table in the order of its pages, where the session's own setting would take the index's.
+_EVERY_ROW = SQL("t.ctid >= '(0,0)'")
 _MODIFIERS = re.compile(r"\([\d,-]+\)")
 _NULL_HASH = 0x6E756C6C_66696777
 _SPAN = "interval '4294.967296 s', {v}, timestamp '2000-01-01'"

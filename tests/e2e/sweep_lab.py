@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from figwatch.validators.sweep_result import PairSweep
 
 _NUMBERS = itertools.count()
-QUICK = "settle_seconds: 0.3, chunk_rows: 1000, unconfirmed_seconds: 5"
+QUICK = "settle_seconds: 0.3, chunk_rows: 200, unconfirmed_seconds: 5"
 
 Found = set[tuple[tuple[Any, ...], str, tuple[str, ...]]]
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -96,6 +96,49 @@ def test_equal_tables_are_equal_and_planted_differences_are_found_exactly(lab: L
     dirty = lab.sweep(PAIR, settings)
     assert found(dirty) == PLANTED
     assert (dirty.complete, dirty.source_rows, dirty.target_rows) == (True, 3000, 3000)
+
+
+@pytest.mark.parametrize(
+    "rows", [100, 1000]
+)  # fewer, and more, than what differs shares leaves with
+def test_a_table_that_is_not_large_is_summed_up_in_one_go(lab: Lab, rows: int):
+    _stock(lab)
+    lab.both("ANALYZE stock", "ANALYZE levels")
+    settings = f"settle_seconds: 0, chunk_rows: {rows}"
+    ranges: list[Any] = []
+    clean = lab.sweep(PAIR, settings, on_progress=ranges.append)
+    assert (True, 3000, 3000, 1) == (
+        clean.complete, clean.source_rows, clean.target_rows, len(ranges),
+    )  # fmt: skip
+    _plant(lab)
+    assert found(lab.sweep(PAIR, settings)) == PLANTED
+    lab.target.execute("UPDATE levels SET on_hand = -1")
+    everywhere = {((i,), "value_mismatch") for i in range(1, 3000) if i != 1500}
+    assert everywhere <= {(key, kind) for key, kind, _ in found(lab.sweep(PAIR, settings))}
+
+
+@pytest.mark.parametrize("key", ['text COLLATE "C"', "uuid", "int, w int"])
+def test_tables_with_other_keys_and_partitions_are_summed_up_in_one_go_too(lab: Lab, key: str):
+    columns = "id, w" if "," in key else "id"
+    lab.both(f"CREATE TABLE t (id {key}, v int, PRIMARY KEY ({columns})) PARTITION BY HASH (id)")
+    for part in range(3):
+        lab.both(
+            f"CREATE TABLE t{part} PARTITION OF t FOR VALUES WITH (MODULUS 3, REMAINDER {part})"
+        )
+    made = {"int, w int": "i / 9, i"}.get(key, f"md5(i::text)::{key.split(maxsplit=1)[0]}")
+    lab.both(f"INSERT INTO t SELECT {made}, i FROM generate_series(1, 3000) i")
+    lab.both("ANALYZE t")
+    lab.target.execute("UPDATE t SET v = -v WHERE v IN (5, 2999)")
+    lab.target.execute("DELETE FROM t WHERE v = 1000")
+    listed = "id: id, w: w" if "," in key else "id: id"
+    pair = f"{{name: t, source: t, target: t, key: {{{listed}}}, columns: {{v: v}}}}"
+    ranges: list[Any] = []
+    result = lab.sweep(pair, "settle_seconds: 0, chunk_rows: 1000", on_progress=ranges.append)
+    assert ("checksum", True, 3000, 2999) == (
+        result.way, result.complete, result.source_rows, result.target_rows,
+    )  # fmt: skip
+    assert ["missing", "value_mismatch", "value_mismatch"] == sorted(k for _, k, _ in found(result))
+    assert 1 == len({r.rows for r in ranges})
 
 
 def test_the_command_speaks_the_public_json_and_its_exit_codes(lab: Lab):
@@ -199,9 +242,12 @@ def test_values_that_hash_joins_take_for_one_are_told_apart(lab: Lab, probe: str
     expected |= {((key,), "extra", ()) for key in (4294967291, 4294967296)}
     pair = f"""{{name: t, source: t, target: t, key: {{id: id}}, columns: {{
         {", ".join(f"{name}: {name}" for name in CONFUSED)}}}}}"""
-    result = lab.sweep(pair, "settle_seconds: 0")
-    assert ("checksum", True) == (result.way, result.complete)
-    assert expected == found(result)
+    for analyzed in (False, True):  # range by range, and in one go
+        if analyzed:
+            lab.both("ANALYZE t")
+        result = lab.sweep(pair, "settle_seconds: 0")
+        assert ("checksum", True) == (result.way, result.complete)
+        assert expected == found(result)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -359,7 +405,7 @@ def test_a_partition_that_leaves_while_it_is_swept_is_never_clean(lab: Lab):
         if len(looks) == 5:  # its rows were found equal before
             lab.target.execute("ALTER TABLE t DETACH PARTITION low")
 
-    result = lab.sweep(pair, "settle_seconds: 0, chunk_rows: 200", on_progress=detach)
+    result = lab.sweep(pair, "settle_seconds: 0, chunk_rows: 40", on_progress=detach)
     assert (False, 0) == (result.complete, result.differences_total)
 
 
