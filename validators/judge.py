@@ -129,10 +129,10 @@ class Judge:
     def summary(self, now_us: int, worker: str = "") -> Summary:
         """Mergeable counts of this partition at `now_us`."""
         self.around.refresh()
-        unsettled = ((self.table.pair_of(k), s) for k, s in self.table.unsettled())
-        summary = self.ledger.summary(unsettled, self.streams, now_us, worker)
-        for name, resting in self.table.sums().items():
-            resting.add_to(summary.pairs[name])
+        objects = ((self.table.pair_of(k), s) for k, s in self.table.objects())
+        summary = self.ledger.summary(objects, self.streams, now_us, worker)
+        for name, packed in self.table.sums().items():
+            packed.add_to(summary.pairs[name], self.pairs[name].late_us)
         return summary
 
     # -- what is kept -------------------------------------------------------------------------
@@ -199,10 +199,9 @@ class Judge:
         start = len(table_key(pair, b""))
         return [key[start:] for key in self.table.keys_of(pair)]
 
-    def unsettled(self, prefix: bytes) -> Iterator[tuple[bytes, KeyState]]:
+    def unsettled(self, prefix: bytes) -> list[bytes]:
         """Keys of the join table with this prefix that are not consistent."""
-        found = [key for key in self.table.inconsistent() if key.startswith(prefix)]
-        return ((key, self.table.get(key)) for key in found)
+        return [key for key in self.table.inconsistent() if key.startswith(prefix)]
 
     def place(self, topic: str, partition: int) -> tuple[int, Stream]:
         """The raw partition's number in this judge, and what is known of it."""

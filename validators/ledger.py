@@ -7,7 +7,6 @@ findings; `figwatch.validators.summary` is how all of it leaves.
 from collections.abc import Iterable, Mapping
 
 from figwatch.validators.books import Books
-from figwatch.validators.change import Side
 from figwatch.validators.convergence import rest
 from figwatch.validators.open_findings import OpenFindings
 from figwatch.validators.outcome import Evidence, Judgement, Reason, Verdict
@@ -142,14 +141,11 @@ def _rest(state: KeyState) -> None:
 
 
 def _add_unsettled(summary: PairSummary, pair: Pair, state: KeyState) -> None:
-    source, one = state.source, share(state)
-    if source is not None:
-        late_us = pair.watermarks[Side.TARGET] - pair.rules.objective_us
-        waiting = source.ring[source.shown + 1 :]
-        summary.unshown += sum(e.sample and e.commit_us < late_us for e in waiting)
-    if one.oldest_us:
-        oldest = summary.oldest_unshown_us
-        summary.oldest_unshown_us = min(one.oldest_us, oldest) if oldest else one.oldest_us
+    one = share(state)
+    summary.unshown += sum(commit_us < pair.late_us for commit_us in one.unshown_us)
+    if one.unshown_us:
+        oldest_us, known_us = min(one.unshown_us), summary.oldest_unshown_us
+        summary.oldest_unshown_us = min(oldest_us, known_us) if known_us else oldest_us
     if one.judged_us >= 0:
         summary.verified_through_us = min(summary.verified_through_us, one.judged_us)
 

@@ -130,6 +130,11 @@ class Pair:
             self.watermarks[side] = max(low, 0) if heard and streams else 0
         self._ripe.clear()
 
+    @property
+    def late_us(self) -> int:
+        """A source change from before it should have been shown by now."""
+        return self.watermarks[Side.TARGET] - self.rules.objective_us
+
     def ripe(self, index: int) -> Reading | None:
         """Return the newest usable reading of source stream `index` (see `Stream.ripe`)."""
         if index not in self._ripe:

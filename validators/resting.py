@@ -1,6 +1,6 @@
-"""Keys that are not consistent and that nothing but their own next event can change: divergent ones
-and most unknown ones. They are packed like consistent keys, a million of them cost no more than
-that; what they add to the sums of a pair is kept here.
+"""Keys that are not consistent and that nothing but their own next event can change, divergent ones
+and most unknown ones, *rest*. They are packed like consistent keys, a million of them cost no more
+than that; what packed keys add to the sums of a pair is kept here, that of open ones too.
 
 `figwatch.validators.settling` lets keys rest, `figwatch.validators.key_table` wakes them.
 """
@@ -8,7 +8,6 @@ that; what they add to the sums of a pair is kept here.
 from collections import Counter
 from typing import NamedTuple
 
-from figwatch.validators.change import Side
 from figwatch.validators.outcome import Reason, Verdict
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import KeyState
@@ -31,11 +30,10 @@ RESTING_REASONS = frozenset(
 
 
 class Share(NamedTuple):
-    """What one key adds to its pair's sums. Times of commits in microseconds, 0: none."""
+    """What one key adds to its pair's sums. Times of commits in microseconds."""
 
-    unshown: int
-    """Source changes that the target has not shown."""
-    oldest_us: int
+    unshown_us: list[int]
+    """Of the source changes that the target has not shown."""
     judged_us: int
     """Instant up to which the key was judged: before anything that is still open (-1: a finding,
     which says more than that).
@@ -46,7 +44,6 @@ def share(state: KeyState) -> Share:
     """Sum up a key that is not consistent."""
     source = state.source
     waiting = source.ring[source.shown + 1 :] if source is not None else []
-    counted = [entry.commit_us for entry in waiting if entry.sample]
     if state.verdict == Verdict.DIVERGENT:
         judged_us = -1
     elif state.since_us:
@@ -54,7 +51,7 @@ def share(state: KeyState) -> Share:
     else:
         sides = (state.source, state.target)
         judged_us = min((side.track.seen_us for side in sides if side is not None), default=0)
-    return Share(len(counted), counted[0] if counted else 0, judged_us)
+    return Share([entry.commit_us for entry in waiting if entry.sample], judged_us)
 
 
 def may_rest(state: KeyState, pair: Pair) -> bool:
@@ -66,31 +63,31 @@ def may_rest(state: KeyState, pair: Pair) -> bool:
         return False
     source = state.source
     waiting = source.ring[source.shown + 1 :] if source is not None else []
-    late_us = pair.watermarks[Side.TARGET] - pair.rules.objective_us
-    return all(entry.commit_us < late_us for entry in waiting if entry.sample)
+    return all(entry.commit_us < pair.late_us for entry in waiting if entry.sample)
 
 
 class Resting:
-    """The sums over the resting keys of one pair."""
+    """The sums over packed keys of one pair."""
 
     def __init__(self) -> None:
-        self._unshown = 0
-        self._oldest: Counter[int] = Counter()
+        self._unshown: Counter[int] = Counter()
         self._judged: Counter[int] = Counter()
 
     def add(self, one: Share, sign: int = 1) -> None:
         """Take the share of a key in, or (`sign` -1) out again."""
-        self._unshown += sign * one.unshown
-        if one.oldest_us:
-            _count(self._oldest, one.oldest_us // STEP_US, sign)
+        for commit_us in one.unshown_us:
+            _count(self._unshown, commit_us // STEP_US, sign)
         if one.judged_us >= 0:
             _count(self._judged, one.judged_us // STEP_US, sign)
 
-    def add_to(self, pair: PairSummary) -> None:
-        """Add the sums to a summary that holds those of the other keys."""
-        pair.unshown += self._unshown
-        if self._oldest:
-            oldest_us = min(self._oldest) * STEP_US
+    def add_to(self, pair: PairSummary, late_us: int) -> None:
+        """Add the sums to a summary that holds those of the other keys. Changes committed before
+        `late_us` count as unshown.
+        """
+        late = late_us // STEP_US
+        pair.unshown += sum(count for step, count in self._unshown.items() if step < late)
+        if self._unshown:
+            oldest_us = min(self._unshown) * STEP_US
             known = pair.oldest_unshown_us
             pair.oldest_unshown_us = min(oldest_us, known) if known else oldest_us
         if self._judged:

@@ -36,18 +36,18 @@ class Settling:
             found = found if pair.may_open(key, state) else _left_to_others(found)
         self._ledger.settle(pair, key, state, found, now_us)
         if state.verdict == Verdict.CONSISTENT or may_rest(state, pair):
-            self._table.rest(key, pair, state)
+            self._table.rest(key, state)
         else:
             self._table.hold(key, state, changed=before != _said(state))
 
     def evaluate(self, now_us: int) -> None:
-        """Judge again every key that time, marks or readings can have settled."""
-        for key, state in self._table.unsettled():
-            pair = self._table.pair_of(key)
-            if state.verdict != Verdict.DIVERGENT:
-                self.settle(key, pair, state, now_us, again=True)
-            elif may_rest(state, pair):
-                self._table.rest(key, pair, state)
+        """Judge again keys that time, marks or readings can have settled: all of them where they
+        are not too many, else the next.
+        """
+        for key, state in self._table.objects():
+            self._look(key, state, now_us)
+        for key in self._table.next_waiting():
+            self._look(key, self._table.peek(key), now_us)
         for pair in self._around.pairs.values():
             if self._ledger.findings.room_for_withheld(pair):
                 self._list_withheld(pair)
@@ -56,6 +56,13 @@ class Settling:
             for key in self._table.keys_of(name):
                 self.settle(key, pair, self._table.get(key), now_us, again=True)
         self._around.recheck.clear()
+
+    def _look(self, key: bytes, state: KeyState, now_us: int) -> None:
+        pair = self._table.pair_of(key)
+        if state.verdict != Verdict.DIVERGENT:
+            self.settle(key, pair, state, now_us, again=True)
+        elif may_rest(state, pair):
+            self._table.rest(key, state)
 
     def watch_fence(self) -> None:
         """Settle what seemed written after the fence had called it done."""

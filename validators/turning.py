@@ -11,7 +11,7 @@ All this is decided once both sides are known to beyond T; until then no finding
 came since. `figwatch.validators.partition` keeps one of these for each pair judged both ways.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -99,9 +99,10 @@ class Turning:
         old = 1 - turn.lead
         pair, findings = self._ways[old], self._judge.ledger.findings
         findings.withdraw_since(pair, turn.at_us)
-        for key, state in list(self._unsettled(old)):
+        for key in self._unsettled(old):
+            state = self._judge.table.peek(key)
             if state.finding is not None and newest_us(state) >= turn.at_us:
-                findings.withdraw(pair, key, state, now_us)
+                findings.withdraw(pair, key, self._judge.table.get(key), now_us)
                 self._judge.settle(key, now_us)
 
     def changed(self, change: Change) -> None:
@@ -179,7 +180,7 @@ class Turning:
             self._measure()
             self._look_after_owed(now_us)  # before anybody opens a finding on what has arrived
             for way in (0, 1):
-                for key, _ in list(self._unsettled(way)):
+                for key in self._unsettled(way):
                     self._judge.settle(key, now_us)
         self._look_for_conflicts()
         forward = self._ways[0]
@@ -258,7 +259,7 @@ class Turning:
         for way, pair in enumerate(self._ways):
             pair.measures = way == self.way
 
-    def _unsettled(self, way: int) -> Iterator[tuple[bytes, KeyState]]:
+    def _unsettled(self, way: int) -> list[bytes]:
         prefix = table_key(self._ways[way].rules.name, b"")
         return self._judge.unsettled(prefix)
 

@@ -24,7 +24,7 @@ def unreadable(keys: int = 20) -> Timeline:
 
 
 def awake(line: Timeline) -> int:
-    return len(list(line.judge.table.unsettled()))  # what rests is packed
+    return len(line.judge.table.objects())  # what rests is packed
 
 
 def sums(line: Timeline) -> tuple[object, ...]:
