@@ -168,6 +168,9 @@ def empty_source(
     """Make the key absent from the truncate on, unless its last event came after it."""
     if source.ring[-1].fingerprint is None or _later(source.track, truncate):
         return
+    if is_undecided(source.track, truncate):
+        source.track.fault = source.track.fault or Reason.COPY_OR_NEW
+        return
     commit_us, position, offset = truncate.commit_us, truncate.position, truncate.offset
     source.ring.append(Entry(None, commit_us, position, stream, offset, sample=False))
     _bound(source, state.target, ring_size)
@@ -186,11 +189,28 @@ def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
     if _later(target.track, truncate):
         _doubt(target.track, truncate.position, truncate.commit_us)
         return False
+    if is_undecided(target.track, truncate):
+        target.track.fault = target.track.fault or Reason.COPY_OR_NEW
+        return False
     target.fingerprint, target.sketch, target.unknown = None, b"", ()
     target.commit_us = target.touched_us = truncate.commit_us
     target.read_us = now_us
     target.track.carried = ()
     return True
+
+
+def is_undecided(track: Track, truncate: Truncate) -> bool:
+    """Whether position and time contradict each other on which was first, the key's last event or
+    a truncate, and the times are whole seconds: either a statement began long before its commit,
+    or the database was restored to lower positions.
+    """
+    if track.position is None or truncate.position is None:
+        return False
+    if not (is_whole_second(track.commit_us) and is_whole_second(truncate.commit_us)):
+        return False
+    if track.commit_us == truncate.commit_us:
+        return False
+    return (track.position > truncate.position) is (track.commit_us < truncate.commit_us)
 
 
 def came_after(track: Track, truncate: Truncate) -> bool:

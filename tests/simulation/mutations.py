@@ -204,6 +204,11 @@ def rows_made_again_have_stood(monkeypatch):
 
 
 @_mutation
+def whole_seconds_order_truncates(monkeypatch):
+    monkeypatch.setattr(history, "is_undecided", lambda *_: False)
+
+
+@_mutation
 def duplicates_by_time_alone(monkeypatch):
     def duplicate(track, position, commit_us):
         return None not in {position, track.position} and commit_us <= track.commit_us

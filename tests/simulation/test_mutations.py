@@ -87,6 +87,7 @@ UNIT_ONLY = {
     "every_first_event_is_a_birth": "needs a target loaded before the source's snapshot",
     "the_first_record_was_no_copy": "needs a late start right at a copy: one seed in 500",
     "snapshots_release_the_frontier": "needs a snapshot just between two copies: one seed in 100",
+    "whole_seconds_order_truncates": "one seed in ten thousand",
     "rows_made_again_have_stood": "needs a rewind within what a lost slot hides",
     "duplicates_by_position_alone": "needs a restored database, whose log starts lower",
     "only_the_first_record_counts_as_lost": "needs a whole life of a row lost in one gap",

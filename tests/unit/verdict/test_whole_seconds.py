@@ -85,6 +85,38 @@ def test_a_truncate_of_a_restored_target_is_no_old_copy(needs):
     needs("whole_seconds_tell_copies", story, Verdict.UNKNOWN, Verdict.CONSISTENT)
 
 
+def test_a_long_statement_behind_a_truncate_of_the_target_is_not_emptied_by_it(needs):
+    """The truncate, in another partition, is read last; the row's statement began before it."""
+
+    def story():
+        line = Timeline(partitions=2).source("A").target("A", lsn=900, at=1_000)
+        return line.truncate(Side.TARGET, lsn=20, at=2_000, partition=1).settle().verdict()
+
+    needs("whole_seconds_order_truncates", story, Verdict.UNKNOWN, Verdict.DIVERGENT)
+
+
+def test_a_long_statement_behind_a_truncate_of_the_source_is_not_emptied_by_it(needs):
+    def story():
+        line = Timeline(partitions=2).source("A", lsn=900, at=1_000).target("A")
+        return line.truncate(lsn=20, at=2_000, partition=1).settle().verdict()
+
+    needs("whole_seconds_order_truncates", story, Verdict.UNKNOWN, Verdict.DIVERGENT)
+
+
+def test_where_position_and_second_agree_a_truncate_is_no_question():
+    line = Timeline(partitions=2).source("A", lsn=20, at=1_000).target("A", lsn=20, at=1_000)
+    line.truncate(lsn=900, at=2_000, partition=1)
+    line.truncate(Side.TARGET, lsn=900, at=2_000, partition=1)
+    assert Verdict.CONSISTENT == line.settle().verdict()
+
+
+def test_what_is_read_behind_a_truncate_and_later_is_there_though_positions_began_anew():
+    line = Timeline().source("A").target("A").truncate(lsn=900, at=2_000)
+    line.truncate(Side.TARGET, lsn=900, at=2_000)
+    line.source("B", at=3_000).target("B", at=4_000)
+    assert Verdict.CONSISTENT == line.settle().verdict()
+
+
 def test_without_readings_a_statements_time_is_no_commit_time(needs):
     """The target's transaction began at 1 s and wrote B later; the source's B is on its way."""
 
