@@ -109,6 +109,7 @@ class Worker:
             evaluate_seconds=settings.reading_interval_seconds,
             summary_seconds=settings.summary_interval_seconds,
             touched=self._sweeper.touched,
+            raw_ends=self._raw_ends,
         )
         self._judges = JudgeAgent(desk, new_judge)
         resolved_max = -(-config.limits.findings_resolved_max // settings.internal_partitions)
@@ -211,8 +212,11 @@ class Worker:
     async def _write(self, topic: str, partition: int, records: Iterable[KeyValue]) -> object:
         return await send_ordered(self._producer(), topic, partition, records)
 
+    async def _raw_ends(self) -> Mapping[tuple[str, int], int]:
+        return await self._cluster.end_offsets(self._plan.data_topics)
+
     async def _distrust(self) -> None:
-        await self._decode.distrust(await self._cluster.end_offsets(self._plan.data_topics))
+        await self._decode.distrust(await self._raw_ends())
 
     async def _write_state(self, partition: int, changed: Mapping[bytes, bytes | None]) -> None:
         await self._table.write(partition, changed)

@@ -7,6 +7,7 @@ awaited. The rules are `figwatch.validators.judge`'s; the changelog is `figwatch
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -15,10 +16,19 @@ from typing import Any, Protocol
 import msgspec
 
 from figwatch.streams import outbox
+from figwatch.streams.consumer import RawBatch
 from figwatch.streams.sender import KeyValue
 from figwatch.streams.store import Store
 from figwatch.streams.stretch import partition_of
-from figwatch.validators.change import Moved, Reading, Record, SweepAnswer, decode_record, encode
+from figwatch.validators.change import (
+    Gap,
+    Moved,
+    Reading,
+    Record,
+    SweepAnswer,
+    decode_record,
+    encode,
+)
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
@@ -29,6 +39,8 @@ BATCHES_WAITING_MAX = 4
 SHARE_MAX = 0.05
 """Share of its time that a judge spends on judging all pending keys again, and on summing up: in
 a catch-up, when many are pending, both are done less often."""
+
+log = logging.getLogger("figwatch")
 
 
 class Judge(Protocol):
@@ -70,6 +82,8 @@ class Desk:
     summary_seconds: float
     touched: Callable[[Collection[bytes]], None]
     """Told of the keys of the join table that changed."""
+    raw_ends: Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
+    """Asks for the end offset of every raw partition."""
 
 
 class Seat:
@@ -148,8 +162,7 @@ class Seat:
     async def _step(self, event: Any) -> None:
         now_us = self._desk.clock_us()
         if event is not None:
-            for record in event.value.records:
-                self.judge.apply(decode_record(record.value), now_us)
+            await self._apply(event.value, now_us)
         if time.monotonic() >= self._evaluate_at:
             began = time.monotonic()
             self.judge.evaluate(now_us)
@@ -166,6 +179,23 @@ class Seat:
             pause = max(self._desk.summary_seconds, (ended - began) / SHARE_MAX)
             self._summary_at = ended + pause
             await self._tell(self.summary)
+
+    async def _apply(self, batch: RawBatch, now_us: int) -> None:
+        """Apply a batch. Offsets that no longer exist held records nobody judged (this topic holds
+        no others): what of a raw partition was not judged by then is a gap.
+        """
+        records = batch.records
+        first = records[0].offset if records else batch.next_offset
+        if first > batch.first_offset:
+            log.error(
+                "%s-%d lost offsets %d to %d to its retention before they were judged; see "
+                "worker.changes_retention_hours",
+                self._desk.changes, self.partition, batch.first_offset, first - 1,
+            )  # fmt: skip
+            for (topic, partition), end in sorted((await self._desk.raw_ends()).items()):
+                self.judge.apply(Gap(topic, partition, 0, end), now_us)
+        for record in records:
+            self.judge.apply(decode_record(record.value), now_us)
 
     async def _flush(self) -> None:
         """Write what changed; findings stand in the changelog until they are published."""

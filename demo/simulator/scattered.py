@@ -59,6 +59,15 @@ class _Lane:
             delivery.add()
         self._sending.append((encode(record), delivery))
 
+    def send_below(self, where: Where, offset: int, now_us: int) -> None:
+        """All of a raw partition below an offset arrives, with what stands before it."""
+        last = 0
+        for count, (record, _) in enumerate(self._sending, 1):
+            one = decode_record(record)
+            if isinstance(one, Change | Truncate | Malformed) and one.offset < offset:
+                last = count if (one.topic, one.partition) == where else last
+        self.send(last, now_us)
+
     def send(self, count: int, now_us: int) -> None:
         """Some of it arrives, and is acknowledged."""
         while self._sending and count > 0:
@@ -108,36 +117,51 @@ class Scattered(PartitionJudge):
 
     def apply(self, record: Record, now_us: int) -> None:
         """Take a decoded record, or (the replay's mark) that one raw record is done."""
-        del now_us
         if isinstance(record, Mark):
-            self._record_done(record)
+            self._record_done(record, now_us)
         elif isinstance(record, Change | Truncate | Malformed | Gap):
             self._decoded.setdefault((record.topic, record.partition), []).append(record)
         elif isinstance(record, Barrier | Topology):
             self._put(record, None)
 
-    def _record_done(self, mark: Mark) -> None:
+    def _record_done(self, mark: Mark, now_us: int) -> None:
         where = mark.topic, mark.partition
         progress = self._progress.get(where)
-        if progress is None or mark.next_offset <= progress.next_offset:  # new, or read again
+        if progress is None:
             self._progress[where] = progress = Progress(*where, mark.start_offset)
-        if mark.next_offset > mark.start_offset:
-            self._open[where] = mark.next_offset
-            self._batches()
+        if mark.next_offset == mark.start_offset:  # only says where reading begins
+            return
+        if mark.start_offset < self._open.get(where, progress.next_offset):
+            self._read_again(where, mark.start_offset, now_us)
+        self._open[where] = mark.start_offset + 1
+        self._batches()
+
+    def _read_again(self, where: Where, offset: int, now_us: int) -> None:
+        """Begin anew, as after a rebalance: what is below `offset` was acknowledged before."""
+        found = self._decoded.get(where, [])
+        again = [not isinstance(one, Gap) and one.offset == offset for one in found]
+        self._decoded[where] = [one for one, new in zip(found, again, strict=True) if not new]
+        if where in self._open:
+            self._batch(where)
+        for lane in self._lanes:
+            lane.send_below(where, offset, now_us)
+        self._decoded[where] = [one for one, new in zip(found, again, strict=True) if new]
+        self._progress[where] = Progress(*where, offset)
 
     def _batches(self, *, every: bool = False) -> None:
         """End some of the raw batches: their records go their ways."""
-        for where, end in list(self._open.items()):
-            if not every and self._rng.random() < UNHURRIED:
-                continue
-            progress, found = self._progress[where], self._decoded.pop(where, [])
-            del self._open[where]
-            marks = observe(*where, progress.next_offset, end, found)
-            batch = progress.take(marks)
-            delivery = Delivery(partial(progress.delivered, batch))
-            for one in found:
-                self._put(one, destination(one, len(self._lanes)), delivery)
-            delivery.settle()
+        for where in list(self._open):
+            if every or self._rng.random() >= UNHURRIED:
+                self._batch(where)
+
+    def _batch(self, where: Where) -> None:
+        progress, found = self._progress[where], self._decoded.pop(where, [])
+        marks = observe(*where, progress.next_offset, self._open.pop(where), found)
+        batch = progress.take(marks)
+        delivery = Delivery(partial(progress.delivered, batch))
+        for one in found:
+            self._put(one, destination(one, len(self._lanes)), delivery)
+        delivery.settle()
 
     def _put(self, record: Record, place: int | None, delivery: Delivery | None = None) -> None:
         for lane in self._lanes if place is None else (self._lanes[place],):

@@ -1,8 +1,8 @@
 """Whole migrations with known truth: nothing false, nothing missed, nothing unsafe.
 
 Ten thousand by default: three minutes of two cores (`FIGWATCH_SEEDS=300` for a quick look,
-`FIGWATCH_FIRST_SEED` for others than these). A failing seed is printed with the fewest features of its
-weather that still make it fail; `figwatch simulate --seed N` prints its history.
+`FIGWATCH_FIRST_SEED` for others than these). A failing seed is printed with the fewest features of
+its weather that still make it fail; `figwatch simulate --seed N` prints its history.
 """
 
 import dataclasses
