@@ -8,7 +8,9 @@ wrote itself: an echo. A chain of `PairRules.loop_hops` without a write from out
 Where a side's replicator names itself as its sessions' replication origin
 (`PairRules.origins`), a write without it is from outside, whatever its value. Elsewhere a row that
 is written again without change cannot be told from an echo: it takes that many in a row, each soon
-after the other side's copy, to be called a loop. `figwatch.validators.turning` keeps one of these.
+after the other side's copy, to be called a loop. Where nobody copies to a side, because its
+replicator's group has never committed an offset, all writes there are from outside: before the way
+back is open there is no loop. `figwatch.validators.turning` keeps one of these.
 """
 
 import heapq
@@ -77,6 +79,8 @@ class Echoes:
     def __init__(self, rules: PairRules) -> None:
         self.kept = EchoSummary()
         self.dirty = False
+        self.copied = [True, True]
+        """By side: whether anybody copies to it. Where nobody does, every write is from outside."""
         self._rules = rules
         self._trails: dict[bytes, _Trail] = {}
         self._waiting: list[tuple[int, int, Change, bytes | None]] = []
@@ -126,7 +130,7 @@ class Echoes:
     ) -> Write:
         """What a write came from: the oldest unanswered one of the other side with its value."""
         expected = self._rules.origins[side]
-        if expected and origin != expected:
+        if not self.copied[side] or (expected and origin != expected):
             return Write(fingerprint, at_us, 0, at_us, named=True)
         others = trail.writes[1 - side]
         first_us, last_us = at_us - self._rules.echo_us, at_us + self._rules.clocks_us

@@ -258,6 +258,16 @@ class Pair:
         old_us = self.watermarks[Side.TARGET] - last.commit_us - self.rules.clocks_us
         return old_us > self.rules.give_up_us or self.done(source, last, target) is not None
 
+    @property
+    def is_replicated(self) -> bool:
+        """Whether somebody may copy from the source to the target: its replicator's group, where
+        one is named, has committed an offset.
+        """
+        if not self.rules.fenced:
+            return True
+        latest = [stream.latest for stream in self.streams[Side.SOURCE]]
+        return any(reading is not None and reading.committed is not None for reading in latest)
+
     def was_done(self, entry: Entry, before_us: int) -> Reading | None:
         """The reading, answered before then, that had called this version done."""
         if not 0 <= entry.stream < len(self._all):

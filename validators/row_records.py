@@ -104,7 +104,8 @@ class RowRecords:
                 new=effect is Effect.NEW, clocks_us=pair.rules.clocks_us,
             )  # fmt: skip
             self._books.converged(pair, samples, now_us)
-            if _is_timed(change):
+            # What leaves the row as it was shows nothing that did not stand there already.
+            if effect is Effect.NEW and _is_timed(change):
                 key = table_key(change.pair, change.key)
                 fence_trust.suspect(pair, key, state, shown, change.commit_us, now_us)
         return effect

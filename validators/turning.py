@@ -184,6 +184,8 @@ class Turning:
                     self._judge.settle(key, now_us)
         self._look_for_conflicts()
         forward = self._ways[0]
+        for way, pair in enumerate(self._ways):
+            self.echoes.copied[1 - way] = pair.is_replicated
         self.echoes.evaluate(min(forward.watermarks) - forward.rules.clocks_us)
         if self.kept.decided and self.kept.owed:
             self._look_after_owed(now_us)

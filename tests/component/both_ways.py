@@ -11,8 +11,9 @@ RULES = PairRules("mirrored", TOPICS[:1], TOPICS[1:], ("v",), give_up_us=SECOND,
 
 
 class BothWays:
-    def __init__(self):
-        self.judge = PartitionJudge((RULES,), two_way={"mirrored": False})
+    def __init__(self, *, back_named=False):
+        """`back_named`: the group of the replicator back is named (and commits nothing)."""
+        self.judge = PartitionJudge((RULES,), two_way={"mirrored": back_named})
         self.now = BEGAN
         self._next = [0, 0]
         for topic in TOPICS:

@@ -60,6 +60,22 @@ def test_a_version_that_is_not_the_newest_is_no_repair():
     assert line.books().demoted
 
 
+def test_an_event_that_leaves_its_row_as_it_was_is_no_late_write():
+    """The value stood there when the source came back to it: nobody wrote it late."""
+
+    def story(values):
+        line = Timeline()
+        for key in "xyz":
+            line.source("A", key=key).target("A", key=key)
+            for value in values:
+                line.source(value, key=key)
+            line.reading().wait(50).target(values[-1], key=key).reading()
+        return line.books().demoted
+
+    assert not story("BA")
+    assert story("BC"), "the twin: a row that is changed"
+
+
 def test_writes_in_time_demote_nothing():
     line = Timeline()
     for n in range(20):

@@ -9,6 +9,7 @@ from figwatch.validators.change import Change, Op, Side, Snapshot
 from figwatch.validators.echo_summary import EchoSummary, merge_echoes
 from figwatch.validators.echoes import WAITING_MAX, Echoes
 from figwatch.validators.pair import PairRules
+from tests.component.both_ways import BothWays
 
 SECOND = 1_000_000
 RULES = PairRules("stock", ("a.t",), ("b.t",), ("v",))
@@ -25,8 +26,9 @@ def write(side, value, at, *, origin="", key=b"k", position=None, snapshot=Snaps
     )  # fmt: skip
 
 
-def followed(*writes, rules=RULES, known=1000):
+def followed(*writes, rules=RULES, known=1000, copied=(True, True)):
     echoes = Echoes(rules)
+    echoes.copied[:] = copied
     for each in writes:
         echoes.seen(each, each.fingerprint)
     echoes.evaluate(known * SECOND)
@@ -68,6 +70,22 @@ def test_a_loop_is_named_with_its_key_and_length_and_the_twin_one_copy_short_is_
 def test_a_loop_that_ended_is_told_and_does_not_loop_now():
     ended = followed(*bounced(8)).summary()
     assert (0, 1, 2_600_000) == (ended.looping, ended.counts["loop"], ended.newest_loop_us)
+
+
+def test_a_row_that_is_touched_is_no_loop_while_nobody_copies_back():
+    assert {"outside": 4, "arrival": 4} == counts(*bounced(7), copied=(False, True))
+    assert 1 == counts(*bounced(7))["loop"]
+
+
+def test_before_the_way_back_is_open_nothing_loops():
+    """The group of the replicator back is named, and has never committed an offset."""
+
+    def loops(**how):
+        migration = BothWays(**how)
+        migration.go_wrong()
+        return migration.judge.summary(migration.now).pairs["mirrored"].echoes.counts.get("loop", 0)
+
+    assert (0, 1) == (loops(back_named=True), loops())
 
 
 def test_two_values_that_change_places_for_ever_are_a_loop():
