@@ -44,13 +44,16 @@ class CanaryHealth:
 
 def assess_canary(merged: Summary, limits: CanaryLimits, now_us: int) -> CanaryHealth:
     """Hold the newest finding of the canary's pair against the limits. A finding from the future
-    (clocks differ) is as fresh as one of now.
+    (clocks differ) is as fresh as one of now, but for one from further than a finding may be old.
     """
     pair = merged.pairs.get(CANARY_PAIR)
     if pair is None or not pair.detected_us:
         return CanaryHealth(CanaryState.OVERDUE, "no planted divergence has been found yet")
     age_us, took_us = now_us - pair.detected_us, pair.detection_us
     seen = f"a planted divergence was found {age_us / 1e6:.0f} s ago, after {took_us / 1e6:.1f} s"
+    if age_us < -limits.overdue_us:
+        ahead = f"the last planted divergence was found {-age_us / 1e6:.0f} s in the future"
+        return CanaryHealth(CanaryState.OVERDUE, f"{ahead}: the workers' clocks differ from here")
     if age_us > limits.overdue_us:
         limit = f"one every {limits.overdue_us / 1e6:g} s is demanded"
         return CanaryHealth(CanaryState.OVERDUE, f"the last {seen[2:]}; {limit}")

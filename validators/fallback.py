@@ -6,7 +6,7 @@ Asked of every pair all the time, whoever leads. Pure: part of `status`, of the 
 
 from dataclasses import dataclass
 
-from figwatch.validators.gate import Answer
+from figwatch.validators.gate import CLOCKS, Answer
 from figwatch.validators.summary import PairSummary
 
 SERVICE_ONLY = ("extra", "value_mismatch")
@@ -85,6 +85,11 @@ def _fresh(through_us: int, now_us: int, age_max_us: int) -> Fallback | None:
             "heartbeats of both sides",
         )  # fmt: skip
     age_us = now_us - through_us
+    if age_us < -age_max_us:
+        return Fallback(
+            Answer.INCONCLUSIVE, f"known up to {-age_us / 1e6:.0f} s in the future", through_us,
+            CLOCKS,
+        )  # fmt: skip
     if age_us <= age_max_us:
         return None
     return Fallback(

@@ -25,6 +25,10 @@ from figwatch.validators.summary import PairSummary, Summary
 
 NAMED_MAX = 5
 """Partitions or pairs that a reason names; the rest is counted."""
+FUTURE_MAX_US = 300_000_000
+"""Evidence may seem to come from the future by this much: clocks differ. More would make it look
+fresh for as long when nothing new comes."""
+CLOCKS = "set the clocks of figwatch and of both databases right"
 
 
 class Answer(enum.Enum):
@@ -298,6 +302,9 @@ def _verified(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int)
     age_us = now_us - through_us
     limit = f"{criteria.verified_age_max_us / 1e6:g} s"
     reason = f"everything was judged up to {age_us / 1e6:.1f} s ago"
+    if age_us < -criteria.verified_age_max_us:
+        reason = f"everything was judged up to {-age_us / 1e6:.1f} s in the future"
+        return Criterion("verified_through", name, Answer.INCONCLUSIVE, reason, CLOCKS)
     if age_us <= criteria.verified_age_max_us:
         return Criterion("verified_through", name, Answer.PASS, reason)
     fix = f"at most {limit}: look at heartbeats, the replicator and the worker"
@@ -334,6 +341,9 @@ def _swept(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: int) ->
         return Criterion("sweep", name, Answer.FAIL, newest, f"repair them, then {_SWEEP_FIX}")
     if sweep.differences:
         return Criterion("sweep", name, Answer.INCONCLUSIVE, newest, _SWEEP_FIX)
+    if sweep.clean_us and age_us < -FUTURE_MAX_US:
+        ahead = f"the last clean sweep was {duration(-age_us)} in the future"
+        return Criterion("sweep", name, Answer.INCONCLUSIVE, ahead, CLOCKS)
     if sweep.clean_us and age_us <= limit_us:
         rows = f"{sweep.source_rows} and {sweep.target_rows} rows"
         return Criterion("sweep", name, Answer.PASS, f"{rows} were found equal {hours}")

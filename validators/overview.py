@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from figwatch.validators.summary import Summary, merge
 
+AHEAD_MAX_US = 60_000_000
+"""By how much the clocks of workers and readers may differ."""
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -20,10 +23,12 @@ class Overview:
     missing: tuple[int, ...]
     """Internal partitions that have never been summarised."""
     stale: tuple[int, ...]
-    """Internal partitions whose summary is older than allowed."""
+    """Internal partitions whose summary is older than allowed, or from too far in the future."""
     unreadable: int
     """Records that this version of figwatch cannot read."""
     now_us: int
+    ahead: tuple[int, ...] = ()
+    """Of these, the latter."""
 
     @property
     def complete(self) -> bool:
@@ -40,8 +45,11 @@ class Overview:
         parts = []
         if self.missing:
             parts.append(f"no summary of partition {_listed(self.missing)}")
-        if self.stale:
-            parts.append(f"an old summary of partition {_listed(self.stale)}")
+        if old := tuple(n for n in self.stale if n not in self.ahead):
+            parts.append(f"an old summary of partition {_listed(old)}")
+        if self.ahead:
+            far = f"a summary from the future of partition {_listed(self.ahead)}"
+            parts.append(f"{far}: the workers' clocks and this machine's differ")
         if self.unreadable:
             parts.append(f"{self.unreadable} records of another version of figwatch")
         return ", ".join(parts) + f" (of {self.partitions} partitions)"
@@ -56,13 +64,16 @@ def overview(
 ) -> Overview:
     """Merge the summaries of `partitions` partitions; older than `fresh_us` is stale.
 
-    A summary from the future is fresh: clocks differ, and it is no older for that.
+    A summary from the future is fresh, since clocks differ; but not one from further than
+    `AHEAD_MAX_US`: it would be called fresh for as long after its worker had died.
     """
     missing = tuple(n for n in range(partitions) if n not in summaries)
     known = {n: summary for n, summary in summaries.items() if n < partitions}
-    stale = tuple(n for n, summary in sorted(known.items()) if now_us - summary.as_of_us > fresh_us)
+    old = {n for n, summary in known.items() if now_us - summary.as_of_us > fresh_us}
+    ahead = tuple(n for n, one in sorted(known.items()) if one.as_of_us - now_us > AHEAD_MAX_US)
     merged = merge(known[n] for n in sorted(known))
-    return Overview(merged, partitions, missing, stale, unreadable, now_us)
+    stale = tuple(sorted(old.union(ahead)))
+    return Overview(merged, partitions, missing, stale, unreadable, now_us, ahead)
 
 
 LISTED_MAX = 8

@@ -1,23 +1,21 @@
 """The quick way of a topic's usual records: one generated function from bytes to changes.
 
-It is made for one form of records (which schemas, which log) and hands every record that is not
-exactly of it, or that takes any thought, to `connectors.debezium.route`, which goes the plain way
-and gives the same changes. Generated code is what `validators.mapping_compile` makes of the pairs'
-mappings, behind the lines that stand here. It is one function because a call costs as much as two
-columns.
+It is made for one form of records (which schemas, which log) and gives None for every record that
+is not exactly of it, or that takes any thought: `connectors.debezium.route` then goes the plain
+way, which gives the same changes. Generated code is what `validators.mapping_compile` makes of the
+pairs' mappings, behind the lines that stand here.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX
-from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
-from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
+from figwatch.validators.change import Change, Op, Snapshot
 from figwatch.validators.mapping_compile import Half, Memory, define, key_code, row_code
 
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
@@ -25,27 +23,11 @@ FORMS_MAX = 64
 """Forms of one topic whose functions are kept; beyond it all are made anew when met."""
 UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}
 
-Quick = Callable[
-    [int, int, int, Headers, bytes | None, bytes | None], Sequence[Change | Truncate | Malformed]
-]
-"""(partition, offset, append time in µs, headers, key, value) → what the record means."""
-QuickEvent = Callable[..., Sequence[Change] | None]
-"""The same with the decoded key row and envelope in place of key and value; None for an event that
-takes any thought.
+Quick = Callable[..., Sequence[Change] | None]
+"""(partition, offset, append time in µs, headers, key, value) → changes, or None; of events, the
+decoded key row and envelope stand in place of key and value.
 """
-Ahead = Callable[[int, Any], tuple[Any, Any]]
-"""(offset, what to give for an unknown one) → key row and envelope that were read ahead."""
-Unread = (None, None)
-Compile = Callable[..., Any]
-
-
-class Plainly(Protocol):
-    """The ways that are always right: `connectors.debezium.route.Route`."""
-
-    @property
-    def decode(self) -> Quick: ...
-    @property
-    def plainly(self) -> Quick: ...
+Compile = Callable[..., Quick]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,13 +47,11 @@ class Form:
 class QuickWays:
     """The quick functions of one topic, each made when its form was first met."""
 
-    def __init__(
-        self, topic: str, route: Plainly, placeholder: Placeholder, nulls: sources.Nulls
-    ) -> None:
-        self._names = {"topic": topic, "route": route, "nulls": nulls}
+    def __init__(self, topic: str, placeholder: Placeholder, nulls: sources.Nulls) -> None:
+        self._topic = topic
+        self._nulls = nulls
         self._placeholder = placeholder
         self._many: set[str] = set()
-        self._fresh: list[bool] = []
         self.reset()
 
     def reset(self) -> None:
@@ -80,18 +60,15 @@ class QuickWays:
         self._forget()
 
     def _forget(self) -> None:
-        self._fresh.clear()  # of functions that are in use for a batch
-        self._fresh = [True]
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""
         self._form: Form | None = None
         self._made: dict[Form, Quick] = {}
-        self._events: dict[Form, QuickEvent] = {}
-        self._batches: dict[Form, Callable[[Ahead], Quick]] = {}
+        self._events: dict[tuple[RowPlan, KeyPlan, bool], Quick] = {}
 
     def pause(self) -> None:
-        """No function until a form is learned again: something is to be looked at."""
-        self._forget()
+        """No function for JSON until a form is learned again: something is to be looked at."""
+        self.json = self._form = None
 
     def learn_json(self, form: Form, sample: Any) -> None:
         """Be quick with such records from now on: one has just gone the plain way."""
@@ -102,35 +79,29 @@ class QuickWays:
                 found = self._made[form] = self._compile(compile_json, form, sample)
             self.json = found
 
-    def events(self, plan: RowPlan, key_plan: KeyPlan, sample: Any) -> QuickEvent:
-        """The function for decoded envelopes of these plans."""
-        form = Form(plan, key_plan)
-        found = self._events.get(form)
+    def events(self, plan: RowPlan, key_plan: KeyPlan, sample: Any, *, log: bool) -> Quick:
+        """The function for decoded envelopes of these plans; `log`: their source is a LogEntry."""
+        found = self._events.get((plan, key_plan, log))
         if found is None:
-            found = self._events[form] = self._compile(compile_event, form, sample)
+            found = self._compile(compile_event, Form(plan, key_plan, log=log), sample)
+            self._events[plan, key_plan, log] = found
         return found
 
-    def batch(self, form: Form, sample: Any) -> Callable[[Ahead], Quick]:
-        """The same for many that were read ahead; `log`: their source is a LogEntry."""
-        found = self._batches.get(form)
-        if found is None:
-            found = self._batches[form] = self._compile(compile_batch, form, sample)
-        return found
-
-    def _compile(self, compile_: Compile, form: Form, sample: Any) -> Any:
-        if len(self._made) + len(self._events) + len(self._batches) >= FORMS_MAX:
-            self._forget()
+    def _compile(self, compile_: Compile, form: Form, sample: Any) -> Quick:
+        if len(self._made) + len(self._events) >= FORMS_MAX:
+            self._made.clear()
+            self._events.clear()
         memory = Memory(self._many, self._forget)
-        scope = {**self._names, "fresh": self._fresh}
+        scope = {"topic": self._topic, "nulls": self._nulls}
         return compile_(scope, form, self._placeholder, memory, sample)
 
 
-_ARGUMENTS = "partition, offset, append_us, headers, raw_key, value"
-_ANEW = f"return route.decode({_ARGUMENTS})"
-
-
 def compile_json(
-    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+    names: Mapping[str, Any],
+    form: Form,
+    placeholder: Placeholder,
+    memory: Memory,
+    sample: Any,
 ) -> Quick:
     """The function for JSON records of a form. `sample` is one of its rows, `names` those of the
     topic.
@@ -144,66 +115,37 @@ def compile_json(
         "key_prefix": form.key_prefix,
         **names,
     }
+    brace = ord("{")
     lines = [
-        f"if len(value) > {RECORD_BYTES_MAX}: break",
-        *(["if not value.startswith(prefix) or value[-1] != 125: break"] if size else []),
-        *(["if not raw_key.startswith(key_prefix): break"] if key_size else []),
+        f"if value[0] != {brace} or key[0] != {brace} or len(value) > {RECORD_BYTES_MAX}: return",
+        *(["if not value.startswith(prefix) or value[-1] != 125: return"] if size else []),
+        *(["if not key.startswith(key_prefix): return"] if key_size else []),
         f"event = json(value[{size}:-1])" if size else "event = json(value)",
-        f"k = key_json(raw_key[{key_size}:-1])" if key_size else "k = key_json(raw_key)",
+        f"k = key_json(key[{key_size}:-1])" if key_size else "k = key_json(key)",
     ]
-    body = [*lines, *_body(scope, form, placeholder, memory, sample)]
-    function = _function(_ARGUMENTS, body, f"return route.plainly({_ARGUMENTS})", _ANEW)
-    quick: Quick = define(scope, "quick", function)
-    return quick
+    return _compile("headers, key, value", lines, scope, form, placeholder, memory, sample)
 
 
 def compile_event(
     names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
-) -> QuickEvent:
+) -> Quick:
     """The function for envelopes and key rows of a form that are decoded already."""
-    scope = dict(names)
-    body = _body(scope, form, placeholder, memory, sample)
-    arguments = "partition, offset, append_us, headers, k, event"
-    function = _function(arguments, body, "return None", "return None")
-    quick: QuickEvent = define(scope, "quick", function)
-    return quick
+    lines = ["if event is None or k is None: return"]
+    return _compile("headers, k, event", lines, dict(names), form, placeholder, memory, sample)
 
 
-def compile_batch(
-    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
-) -> Callable[[Ahead], Quick]:
-    """What makes the function of one batch, whose envelopes and key rows `ahead` gives."""
-    scope = {**names, "unread": Unread}
-    lines = ["k, event = ahead(offset, unread)", "if event is None or k is None: break"]
-    body = [*lines, *_body(scope, form, placeholder, memory, sample)]
-    function = _function(_ARGUMENTS, body, _ANEW, _ANEW)
-    made = ["def batch(ahead):", *(f"  {line}" for line in function), "  return quick"]
-    batch: Callable[[Ahead], Quick] = define(scope, "batch", made)
-    return batch
-
-
-def _function(arguments: str, body: list[str], otherwise: str, forgotten: str) -> list[str]:
-    """A function of lines that return the changes, or break where they are not to be had."""
-    return [
-        f"def quick({arguments}):",
-        "  while fresh:",  # once
-        "    try:",
-        *(f"      {line}" for line in body),
-        "    except Exception:",  # whatever it is, the plain way meets it again and says it
-        "      clear()",
-        "    break",
-        f"  else: {forgotten}",  # in mid-batch
-        f"  {otherwise}",
-    ]
-
-
-def _body(
-    scope: dict[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
-) -> list[str]:
-    """From `event` and `k`, the key row, to the changes; `scope` gets the names that it needs."""
+def _compile(
+    arguments: str,
+    lines: list[str],
+    scope: dict[str, Any],
+    form: Form,
+    placeholder: Placeholder,
+    memory: Memory,
+    sample: Any,
+) -> Quick:
     scope |= _NAMES
     specials = []
-    body = [*_EVENT, *(_LOG if form.log else _SOURCE), *_KIND]
+    body = [*lines, *_EVENT, *(_LOG if form.log else _SOURCE), *_KIND]
     for number, plan in enumerate(form.row.feeds):
         feed, tag = plan.feed, f"{number}_"
         row = Half(feed.columns, feed.side, form.row.fields, form.row.wires, placeholder)
@@ -217,20 +159,31 @@ def _body(
             f"k.f{form.key.fields[name]} != r.f{form.row.fields[name]}" for name in feed.key_columns
         )
         body += [
-            f"if {same}: break",
-            *([f"if not passes{tag}(r): break"] if plan.passes is not None else []),
+            f"if {same}: return",
+            *([f"if not passes{tag}(r): return"] if plan.passes is not None else []),
             *key_lines.lines,
             *row_lines.lines,
             f"change{tag} = Change(pair{tag}, side{tag}, {_REST})",
         ]
+    changes = "".join(f"change{number}_, " for number in range(len(form.row.feeds)))
 
     def clear() -> None:
         for special in specials:
             special.clear()
 
     scope["clear"] = clear
-    changes = "".join(f"change{number}_, " for number in range(len(form.row.feeds)))
-    return [*body, f"return ({changes})"]
+    quick: Quick = define(
+        scope,
+        "quick",
+        [
+            f"def quick(partition, offset, append_us, {arguments}):",
+            "  try:",
+            *(f"    {line}" for line in [*body, f"return ({changes})"]),
+            "  except Exception:",  # whatever it is, the plain way meets it again and says it
+            "    clear()",
+        ],
+    )
+    return quick
 
 
 _NAMES: dict[str, Any] = {
@@ -252,13 +205,13 @@ _REST = (
 )
 _EVENT = [
     "r = event.after; source = event.source; op = upserts(event.op)",
-    "if not r or op is None or source is None: break",
+    "if not r or op is None or source is None: return",
     "origin = source.origin",
     "if origin.__class__ is not str: origin = ''",
 ]
 _LOG = [
     "commit_us = source.ts_us; lsn = source.lsn; tx = source.txId",
-    "if commit_us is None or lsn is None or tx is None: break",
+    "if commit_us is None or lsn is None or tx is None: return",
     "position = (lsn, 1)",
 ]
 _SOURCE = [
@@ -267,7 +220,7 @@ _SOURCE = [
     "        and not (commit_us | lsn | tx) >> 63): position = (lsn, 1)",
     "else:",
     "    commit_us = commit_of(source)",
-    "    if commit_us is None: break",
+    "    if commit_us is None: return",
     "    position = position_of(source, op); tx = transaction_of(source, event.transaction)",
 ]
 _KIND = [
@@ -277,5 +230,7 @@ _KIND = [
     "    snapshot = snapshot_of(source, op)",
     f"    if snapshot is not none: flags |= {canonical.OLD}",
     f"    if nulls.kept(source.snapshot): flags |= {canonical.KEPT}",
-    "if op is create and headers and old_key in dict(headers): break",
+    "if op is create and headers:",
+    "    for name, _ in headers:",
+    "        if name == old_key: return",
 ]

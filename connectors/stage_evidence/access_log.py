@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.stage_evidence.problems import Trouble
-from figwatch.connectors.stage_evidence.traffic import Window
+from figwatch.connectors.stage_evidence.traffic import Window, not_begun
 from figwatch.validators.stages.facts import Origin, Share
 
 SOURCE = "access_log"
@@ -24,6 +24,8 @@ LINES_MAX = 50_000_000
 LINE_BYTES_MAX = 65_536
 MALFORMED_SHARE_MAX = 0.01
 """More unreadable lines than this, and the log is no evidence."""
+STATUSES = range(100, 600)
+"""Others (0, 000) are written for requests that nobody answered."""
 SERVER_ERROR = 500
 LATE_US = 600_000_000
 """A log that begins this much after the window does not cover it."""
@@ -103,7 +105,15 @@ def parse_line(line: bytes, kind: str) -> Request | None:
             str(entry.get("request_method", "")),
             str(entry.get("request_uri", entry.get("uri", ""))),
         )
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
+    except (
+        msgspec.DecodeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
 
 
@@ -129,7 +139,7 @@ def _tally(
         if not line.endswith(b"\n"):
             break  # the last one is still being written
         request = parse_line(line, kind) if len(line) <= LINE_BYTES_MAX else None
-        if request is None or not request.seconds >= 0:
+        if request is None or not request.seconds >= 0 or request.status not in STATUSES:
             tally.malformed += 1
             continue
         tally.first_us = min(tally.first_us or request.at_us, request.at_us)
@@ -153,6 +163,8 @@ def _doubt(tally: _Tally, path: str, window: Window) -> Trouble | None:
         cause = f"{tally.malformed} of {tally.lines} lines of {path} cannot be read"
         fix = "a JSON object a line, with time, duration and status"
         return Trouble(cause, fix)
+    if trouble := not_begun(window):
+        return trouble
     if not tally.total:
         fix = "correct path, path_pattern and methods"
         return Trouble(f"{path} has no such request in the window", fix)

@@ -15,6 +15,8 @@ SOURCE = "coverage"
 DIFFERENCE_MAX = 0.01
 """By how much the share in the file's header may differ from that of its lines."""
 MILLISECONDS_FROM = 1e11
+STAMP_MAX = 1e14
+"""In milliseconds: beyond the year 5000."""
 REMEDY = "make the coverage report again"
 Lines = dict[tuple[str, int], int]
 """(file, line) to hits."""
@@ -58,10 +60,12 @@ def _agreed(root: Element, lines: Lines) -> tuple[Lines, int] | Trouble:
     stated = root.get("line-rate")
     if stated is not None and lines:
         counted = sum(hits > 0 for hits in lines.values()) / len(lines)
-        if abs(float(stated) - counted) > DIFFERENCE_MAX:
+        if not abs(float(stated) - counted) <= DIFFERENCE_MAX:
             cause = f"contradictory: line-rate {stated}, but {counted:.4f} by its lines"
             return Trouble(cause, REMEDY)
     stamp = float(root.get("timestamp") or 0)
+    if not 0 <= stamp <= STAMP_MAX:
+        return Trouble(f"its timestamp is no time: {root.get('timestamp')}", REMEDY)
     return lines, round(stamp * (1e3 if stamp > MILLISECONDS_FROM else 1e6))
 
 

@@ -73,7 +73,9 @@ def _fault(kind: str, data: bytes) -> str:
         return "it is not well-formed"
     except jsonschema.SchemaError as error:
         return f"{error.json_path}: {error.message}"
-    except (SchemaParseException, UnknownType, TypeError, ValueError, KeyError) as error:
+    except (
+        SchemaParseException, UnknownType, TypeError, ValueError, KeyError, RecursionError,
+    ) as error:  # fmt: skip
         return f"{type(error).__name__}: {error}"
     return ""
 
@@ -116,7 +118,7 @@ def ask_registry(
             timeout=timeout_seconds,
         )
         answer = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
         trouble = Trouble(f"the registry cannot be asked: {http_reason(error)}", REMEDY)
         return Compatibility(subject, trouble.origin("registry", where))
     origin = Origin("registry", where, now_us, samples=1)

@@ -21,7 +21,7 @@ def read_health(url: str, timeout_seconds: float, now_us: int) -> Health:
         return Health(name, trouble.origin("http", name))
     try:
         body = msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = None
     said = str(body.get("status", "")).lower() if isinstance(body, dict) else ""
     healthy = response.is_success and said not in SICK

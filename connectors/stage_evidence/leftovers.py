@@ -24,7 +24,7 @@ def connector_present(url: str, name: str, timeout_seconds: float, now_us: int) 
         answer = httpx.get(listed, timeout=timeout_seconds)
         answer.raise_for_status()
         names = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
         cause = f"Kafka Connect cannot be asked: {http_reason(error)}"
         fix = "start it, correct the side's `connect`; where it is gone for good, drop `connectors`"
         return Presence(f"connector {name}", Trouble(cause, fix).origin("connect", where))

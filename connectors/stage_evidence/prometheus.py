@@ -44,7 +44,7 @@ class Prometheus:
                 headers=headers,
             )
             body = response.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
             return Trouble(f"Prometheus at {where} cannot be asked: {http_reason(error)}", REMEDY)
         if not isinstance(body, dict) or body.get("status") != "success":
             said = body.get("error", "") if isinstance(body, dict) else ""

@@ -5,7 +5,7 @@ file no evidence.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -27,9 +27,12 @@ def read_junit(path: str) -> TestRun:
     if isinstance(counted, Trouble):
         return TestRun(path, counted.origin("junit", path))
     root, tests, failed, skipped, made_us = counted
-    stated = _stated(root)
+    stated, faults = _stated(root, "tests"), _stated_faults(root)
     if stated is not None and stated != tests:
         cause = f"contradictory: {path} states {stated} tests, and lists {tests}"
+        return TestRun(path, Trouble(cause, "run the tests again").origin("junit", path))
+    if faults > (listed := sum(1 for tag in FAILURES for _ in root.iter(tag))):
+        cause = f"contradictory: {path} states {faults} failures and errors, and lists {listed}"
         return TestRun(path, Trouble(cause, "run the tests again").origin("junit", path))
     origin = Origin("junit", path, made_us, samples=tests)
     return TestRun(path, origin, tests, failed, skipped)
@@ -54,16 +57,25 @@ def _junit(content: FileContent) -> tuple[Element, int, int, int, int] | Trouble
     return root, len(cases), failed, skipped, _made_us(times, content.changed_us)
 
 
-def _stated(root: Element) -> int | None:
-    """Sum of `tests` of the suites that hold cases themselves; None where one does not say."""
+def _stated(root: Element, what: str) -> int | None:
+    """Sum of an attribute of the suites that hold cases themselves; None where one lacks it."""
     suites = [suite for suite in root.iter("testsuite") if suite.find("testcase") is not None]
-    stated = [suite.get("tests") for suite in suites]
+    stated = [suite.get(what) for suite in suites]
     if root.tag == "testsuites" and not suites:
-        stated = [root.get("tests")]
+        stated = [root.get(what)]
     try:
         return sum(int(each) for each in stated if each is not None) if all(stated) else None
     except ValueError:
         return None
+
+
+def _stated_faults(root: Element) -> int:
+    """Failures and errors by the suites' totals or, where more, by the whole report's."""
+    whole = [root.get(tag, "") for tag in ("failures", "errors")]
+    return max(
+        sum(_stated(root, tag) or 0 for tag in ("failures", "errors")),
+        sum(int(each) for each in whole if each.isdecimal()),
+    )
 
 
 def _made_us(times: Iterable[str | None], changed_us: int) -> int:
@@ -95,7 +107,7 @@ def read_sarif(path: str) -> Quality:
         levels = [level for run in runs for level in _levels(run)]
         broken = [run for run in runs if not _finished(run)]
         times = [i.get("endTimeUtc") for run in runs for i in run.get("invocations", [])]
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, IndexError):
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         trouble = Trouble(f"{path} is no whole SARIF document", "run the analysis again")
         return Quality(path, trouble.origin("sarif", path))
     if broken or not runs:
@@ -111,10 +123,17 @@ def _finished(run: dict[str, Any]) -> bool:
 
 
 def _levels(run: dict[str, Any]) -> list[str]:
-    """Level of each result that counts (SARIF 2.1.0, 3.27.9, 3.27.10, 3.27.23, 3.27.24)."""
-    rules = run.get("tool", {}).get("driver", {}).get("rules", [])
+    """Level of each result that counts (SARIF 2.1.0, 3.27.9, 3.27.10, 3.27.23, 3.27.24).
+
+    Rules stand with the driver or in an extension of the tool (a pack of queries).
+    """
+    tool = run.get("tool", {})
+    parts = [tool.get("driver", {}), *tool.get("extensions", [])]
+    rules = parts[0].get("rules", [])
     configured = {
-        rule.get("id"): rule.get("defaultConfiguration", {}).get("level") for rule in rules
+        rule.get("id"): rule.get("defaultConfiguration", {}).get("level")
+        for part in parts
+        for rule in part.get("rules", [])
     }
     found = []
     for result in run["results"]:
@@ -127,6 +146,15 @@ def _levels(run: dict[str, Any]) -> list[str]:
             continue
         index = result.get("ruleIndex", -1)
         by_index = rules[index].get("id") if 0 <= index < len(rules) else None
-        rule = result.get("ruleId", by_index)
-        found.append(result.get("level") or configured.get(rule) or "warning")
+        rule = result.get("ruleId") or result.get("rule", {}).get("id") or by_index or ""
+        found.append(result.get("level") or _default_level(rule, configured))
     return found
+
+
+def _default_level(rule: str, configured: Mapping[str | None, str | None]) -> str:
+    """That of the rule, or of the one that it is part of: `CA1000/1` of `CA1000` (3.27.5)."""
+    while rule:
+        if level := configured.get(rule):
+            return level
+        rule = rule.rpartition("/")[0]
+    return "warning"

@@ -21,6 +21,7 @@ from figwatch.connectors.stage_evidence.facades import (
 from figwatch.connectors.stage_evidence.problems import Trouble
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
 from figwatch.validators.stages.facts import Origin, Share
+from figwatch.validators.stages.forecast import duration
 
 SOURCE = "prometheus"
 SCRAPES_MIN = 10
@@ -47,6 +48,14 @@ class Window:
         return max(1, (self.to_us - self.from_us) // 1_000_000)
 
 
+def not_begun(window: Window) -> Trouble | None:
+    """Nothing has happened yet in a window that begins later than now."""
+    if window.from_us < window.to_us:
+        return None
+    ahead = duration(window.from_us - window.to_us)
+    return Trouble(f"the window begins in the future, in {ahead}", "correct `since`, or the clock")
+
+
 def in_time(server: Prometheus, name: str, window: Window, latency_seconds: float) -> Share:
     """The requests that were answered within a time, by the buckets of the façade's histogram."""
     facade = FACADES[name]
@@ -55,7 +64,7 @@ def in_time(server: Prometheus, name: str, window: Window, latency_seconds: floa
         f"{facade.histogram}_bucket", window.selector, boundary(facade, latency_seconds)
     )
     queries = (grown(bucket, window.seconds), grown(counted, window.seconds))
-    measured = _measured(server, counted, window)
+    measured = not_begun(window) or _measured(server, counted, window)
     if isinstance(measured, Trouble):
         return _unknown("in_time", measured, queries[0], window)
     good, total = (server.number(query, window.to_us) for query in queries)
@@ -77,13 +86,16 @@ def without_error(server: Prometheus, name: str, window: Window) -> Share:
         facade.requests, window.selector, f'{facade.code_label}=~"{facade.error_codes}"'
     )
     query = grown(failing, window.seconds)
-    measured = _measured(server, counted, window)
+    measured = not_begun(window) or _measured(server, counted, window)
     if isinstance(measured, Trouble):
         return _unknown("without_error", measured, query, window)
     # No series of errors is no error only where errors would be seen: every series has its code.
     known = server.number(f"count({counted})", window.to_us)
     with_code = server.number(f"count({coded})", window.to_us)
-    if known != with_code:
+    for answer in (known, with_code):
+        if isinstance(answer, Trouble):
+            return _unknown("without_error", answer, query, window)
+    if known is None or known != with_code:
         cause = f"not every series of {facade.requests} has the label {facade.code_label}"
         trouble = Trouble(cause, "correct the façade's metrics, or the selector")
         return _unknown("without_error", trouble, query, window)

@@ -6,12 +6,9 @@ Next: `figwatch.validators.stages.shares`, then one module for each stage.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from figwatch.validators.gate import Answer, Criterion, GateResult, overall
+from figwatch.validators.gate import FUTURE_MAX_US, Answer, Criterion, GateResult, overall
 from figwatch.validators.stages.facts import Fact
 from figwatch.validators.stages.forecast import duration
-
-FUTURE_MAX_US = 300_000_000
-"""Evidence may seem to come from the future by this much: clocks differ."""
 
 F = TypeVar("F", bound=Fact)
 

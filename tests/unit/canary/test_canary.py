@@ -45,6 +45,7 @@ def planted(age_seconds, took_seconds):
         (10, 3, Answer.PASS),
         (900, 60, Answer.PASS),
         (-5, 3, Answer.PASS),  # its worker's clock is ahead
+        (-901, 3, Answer.INCONCLUSIVE),  # it would be fresh for as long after the path broke
         (901, 3, Answer.INCONCLUSIVE),  # overdue
         (10, 61, Answer.FAIL),  # found too late
         (901, 61, Answer.INCONCLUSIVE),

@@ -109,6 +109,12 @@ GAP = StreamSummary("mono.t", 0, 9, NOW_US, gap_reason="gap", gap_offset=4)
             id="judged only up to a minute ago",
         ),
         pytest.param(
+            view(summary(stock=pair(verified_through_us=NOW_US + 61_000_000))),
+            "verified_through",
+            Answer.INCONCLUSIVE,
+            id="judged up to an instant that has not come: it would look fresh for too long",
+        ),
+        pytest.param(
             view(summary(stock=pair(verified_through_us=0))),
             "verified_through",
             Answer.INCONCLUSIVE,
@@ -290,6 +296,7 @@ SWEPT = SweepSummary(
     [
         ({}, {}, Answer.PASS, "10 and 10 rows were found equal"),
         ({"clean_us": NOW_US - DAY_US - 1}, {}, Answer.INCONCLUSIVE, "24.0 h ago"),
+        ({"clean_us": NOW_US + 301_000_000}, {}, Answer.INCONCLUSIVE, "in the future"),
         ({"clean_us": 0, "whole": False}, {}, Answer.INCONCLUSIVE, "incomplete"),
         ({"differences": 2}, {"missing": 2}, Answer.FAIL, "2 differences"),
         ({"differences": 2}, {}, Answer.INCONCLUSIVE, "2 differences"),
@@ -336,3 +343,11 @@ def test_a_reason_for_incompleteness_names_the_partitions():
 
 def test_a_summary_from_a_clock_ahead_of_ours_is_fresh():
     assert view(summary(stock=pair(), as_of_us=NOW_US + 3_000_000)).complete
+
+
+def test_a_summary_from_a_clock_that_is_far_ahead_would_outlive_its_worker():
+    seen = view(summary(stock=pair(), as_of_us=NOW_US + 61_000_000))
+    assert not seen.complete
+    assert "clocks" in seen.reason
+    assert "old" not in seen.reason
+    assert Answer.INCONCLUSIVE is answers(seen)["fresh_summaries"]

@@ -357,6 +357,7 @@ def synced(monkeypatch):
         pair.keys, pair.unknown, pair.open_findings = {"consistent": 9} | keys, {}, {}
         pair.unshown = 0
         pair.verified_through_us = merged.as_of_us = now_us
+        pair.source_watermark_us = pair.target_watermark_us = now_us
         pair.convergence.count = pair.convergence.within = 1000
         pair.lately.add(now_us, 1000, 1000)
         monkeypatch.setattr(

@@ -67,6 +67,9 @@ BOMB = '<!DOCTYPE c [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><coverage>&b;</cove
         ("<html/>", "no Cobertura"),
         (BOMB, "no whole XML"),
         ("", "empty"),
+        (COBERTURA.replace("1800000000000", "1e400"), "no time"),
+        (COBERTURA.replace("1800000000000", "nan"), "no time"),
+        (COBERTURA.replace("0.75", "nan"), "contradictory"),
     ],
 )
 def test_a_damaged_coverage_report_is_no_evidence(file, text, said):
@@ -104,6 +107,16 @@ def test_a_report_without_a_time_that_can_be_is_as_old_as_its_file(file, stamp):
     assert pytest.approx(pathlib.Path(path).stat().st_mtime, abs=0.01) == made_seconds
 
 
+def test_a_case_with_a_failure_and_an_error_is_one_that_failed(file):
+    both = "<testcase><failure/><error/></testcase>"
+    fact = read_junit(file(f'<testsuite tests="1" failures="1" errors="1">{both}</testsuite>'))
+    assert ("", 1, 1) == (fact.origin.problem, fact.tests, fact.failed)
+
+
+def test_a_report_without_a_test_has_none(file):
+    assert 0 == read_junit(file("<testsuites/>")).tests
+
+
 def test_a_suite_that_fails_outside_its_cases_has_failed(file):
     assert 1 == read_junit(file("<testsuite><error/><testcase/></testsuite>")).failed
 
@@ -114,6 +127,8 @@ def test_a_suite_that_fails_outside_its_cases_has_failed(file):
         (JUNIT[:-20], "no whole XML"),
         (JUNIT.replace('<testcase name="a"/>', ""), "contradictory"),
         ('<testsuites tests="7"/>', "contradictory"),
+        ('<testsuite tests="1" failures="1"><testcase/></testsuite>', "contradictory"),
+        ('<testsuites errors="1"><testsuite><testcase/></testsuite></testsuites>', "contradictory"),
         ("<html/>", "no JUnit"),
     ],
 )
@@ -126,10 +141,33 @@ def test_sarif_counts_what_is_not_suppressed_by_its_level(file):
     assert (2, 1) == (fact.errors, fact.warnings)
 
 
+PACK = """{"runs": [{"tool": {"driver": {"name": "CodeQL"}, "extensions": [{"rules": [
+  {"id": "js/xss", "defaultConfiguration": {"level": "error"}}]}]}, "results": [RESULT]}]}"""
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        '{"ruleId": "js/xss"}',
+        '{"ruleId": "js/xss/dom"}',
+        '{"rule": {"id": "js/xss", "index": 0, "toolComponent": {"index": 0}}}',
+    ],
+)
+def test_the_level_of_a_result_is_that_of_its_rule_wherever_that_stands(file, result):
+    fact = read_sarif(file(PACK.replace("RESULT", result)))
+    assert ("", 1, 0) == (fact.origin.problem, fact.errors, fact.warnings)
+    twin = read_sarif(file(PACK.replace("RESULT", '{"ruleId": "js/x"}')))
+    assert (0, 1) == (twin.errors, twin.warnings)
+
+
+DEEP = "[" * 100_000
+
+
 @pytest.mark.parametrize(
     "text",
     [
         SARIF[:-10],
+        DEEP,
         "[]",
         '{"runs": []}',
         '{"runs": [{"results": [], "invocations": [{"executionSuccessful": false}]}]}',
@@ -174,10 +212,37 @@ def test_an_unreadable_line_counts_as_bad_and_a_last_one_in_writing_does_not(fil
     assert (200, 201, 200) == (in_time.passed, in_time.total, good.passed)
 
 
+@pytest.mark.parametrize("status", ["000", "-1", "0"])
+def test_a_request_that_nobody_answered_is_no_good_one(file, status):
+    lines = "".join(nginx(1000 + i) for i in range(200)) + nginx(1500, status=status)
+    in_time, good = shares(file(lines))
+    assert (200, 200, 201) == (in_time.passed, good.passed, good.total)
+
+
+def test_times_with_any_zone_are_instants_and_those_without_are_not_read(file):
+    def line(at):
+        return nginx(at).replace('"msec"', '"time_iso8601"')
+
+    zoned = "".join(
+        line(f"1970-01-01T0{h}:16:4{n % 10}+0{h}:00") for n in range(99) for h in (0, 5)
+    )
+    in_time, _ = shares(file(zoned + line("1970-01-01T00:16:40")))
+    assert (198, 199) == (in_time.passed, in_time.total)
+
+
+def test_a_window_that_has_not_begun_has_no_requests(file):
+    late = Window("", 3_000_000_000, 2_000_000_000)
+    for share in read_log(file(nginx(1000)), "nginx-log", late, Wanted(), 0.05):
+        assert "in the future" in share.origin.problem
+        assert "since" in share.origin.remedy
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
         (nginx(1000) + "what\n", "cannot be read"),
+        (nginx(1000) + DEEP[:60_000] + "\n", "cannot be read"),
+        (nginx(1000) + '127.0.0.1 - - [15/Jan/2027:08:00:00 +0000] "GET / HTTP/1.1" 200\n', "read"),
         (nginx(900), "no such request"),
         (nginx(1000 + 700), "begins after the window"),
     ],

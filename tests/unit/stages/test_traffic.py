@@ -10,6 +10,9 @@ import pytest
 
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
 from figwatch.connectors.stage_evidence.traffic import Window, in_time, without_error
+from figwatch.validators.gate import Answer
+from figwatch.validators.stages.reads import TrafficCriteria, TrafficFacts, reads_gate
+from tests.unit.stages.facts import synced
 
 NOW = 1_800_000_000
 WINDOW = Window('upstream="service"', (NOW - 3600) * 1_000_000, NOW * 1_000_000)
@@ -143,6 +146,42 @@ def test_a_histogram_without_the_boundary_cannot_answer(server):
 def test_series_without_the_label_of_errors_are_no_evidence(server):
     _, good = server(coded=vector(2))
     assert "has the label http_response_status_code" in good.origin.problem
+
+
+@pytest.mark.parametrize("answer", [REFUSED, EMPTY])
+def test_that_the_label_of_errors_is_there_must_be_known(server, answer):
+    """Both counts alike unanswered are no proof that each series has it."""
+    _, good = server(coded=answer, series=answer, errors=EMPTY)
+    assert good.origin.problem
+    assert (0, 0) == (good.passed, good.total)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+@pytest.mark.parametrize("place", ["bucket", "total", "errors", "looks", "scrapes", "coded"])
+def test_what_is_no_number_is_no_evidence(server, place, value):
+    shares = server(**{place: vector(value)})
+    spoilt = {"bucket": shares[:1], "errors": shares[1:], "coded": shares[1:]}.get(place, shares)
+    assert all(fact.origin.problem and not fact.total for fact in spoilt)
+
+
+def test_a_counter_that_ran_backwards_is_no_evidence(server):
+    for planted in ({"bucket": vector(-500)}, {"total": vector(-500)}, {"errors": vector(-500)}):
+        assert any("contradictory" in fact.origin.problem for fact in server(**planted))
+
+
+def test_samples_from_the_future_are_no_evidence(server):
+    late = TrafficFacts(*server(newest=vector(NOW + 3600)))
+    open_ones = reads_gate(late, synced(), TrafficCriteria(), NOW * 1_000_000).criteria
+    reasons = {c.name: c.reason for c in open_ones if c.answer is Answer.INCONCLUSIVE}
+    assert "future" in reasons["latency"]
+    assert "future" in reasons["errors"]
+
+
+def test_a_window_that_has_not_begun_has_no_requests(web):
+    window = Window("", (NOW + 60) * 1_000_000, NOW * 1_000_000)
+    timely = in_time(Prometheus(web.url, 2.0), "opentelemetry", window, 0.05)
+    assert "in the future, in 60 s" in timely.origin.problem
+    assert [] == web.asked
 
 
 def test_contradictory_counters_are_no_evidence(server):

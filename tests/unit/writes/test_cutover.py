@@ -151,6 +151,7 @@ def test_what_only_the_service_has_would_be_lost_on_the_way_back(kind):
         ({"keys": {"consistent": 1, "overdue": 1}}, Answer.INCONCLUSIVE),
         ({"keys": {"consistent": 1, "in_flight": 1}}, Answer.PASS),
         ({"verified_through_us": NOW - 61 * SECOND}, Answer.INCONCLUSIVE),
+        ({"verified_through_us": NOW + 61 * SECOND}, Answer.INCONCLUSIVE),
         ({"verified_through_us": 0}, Answer.INCONCLUSIVE),
     ],
 )
