@@ -3,6 +3,8 @@
 `connectors.debezium.shapes` says what a document means, `connectors.debezium.avro` reads Avro.
 """
 
+import binascii
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -29,6 +31,8 @@ class Document:
     prefix: bytes | None = None
     avro: AvroSchema | None = None
     """The schema, where the value is Avro behind a prefix of five bytes."""
+    data_schema: RecordSchema | None = None
+    """Of the data of a CloudEvent, where they are Avro of their own (`data.serializer.type`)."""
 
 
 class _Schemaful(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,7 +44,7 @@ _SCHEMAFUL = msgspec.json.Decoder(_Schemaful)
 
 
 def document_of(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> Document:
-    """Parse a key or value.
+    """Parse a key or value; Avro in a CloudEvent is read, too.
 
     Raises:
         MalformedError: it is neither JSON nor readable Avro.
@@ -48,6 +52,27 @@ def document_of(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> 
     """
     if len(data) > RECORD_BYTES_MAX:
         raise MalformedError(Reason.TOO_LARGE, f"a record of more than {RECORD_BYTES_MAX} bytes")
+    document = _document(data, headers, role, avro)
+    inner = _inner(document.value)
+    if inner is None:
+        return document
+    found = _document(inner, (), role, avro)
+    value = document.value | {"data": found.value}
+    return dataclasses.replace(document, value=value, avro=None, data_schema=found.schema)
+
+
+def _inner(event: Any) -> bytes | None:
+    """The Avro that CloudEventsConverter put into an event: bytes in Avro, base64 in JSON."""
+    if event.__class__ is not dict or "specversion" not in event:
+        return None
+    data = event.get("data")
+    if data.__class__ is str and data.startswith("A"):  # no JSON starts so
+        with contextlib.suppress(ValueError):
+            data = binascii.a2b_base64(data, strict_mode=True)
+    return data if data.__class__ is bytes and data[:1] == b"\0" else None
+
+
+def _document(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> Document:
     found = avro.read(data, headers, role)
     if found is not None:
         document, schema = found

@@ -336,6 +336,8 @@ class Route:
         """Know the next record of this schema by its first bytes."""
         if event.member != "after" or event.flattened or event.inner_schema is not None:
             return
+        if document.data_schema is not None:
+            return
         prefix = value[:CONFLUENT_BYTES]
         if document.avro is not None and prefix not in self._direct:
             if len(self._direct) >= SCHEMAS_MAX:
@@ -368,7 +370,7 @@ class Route:
         return self._rows.upsert(where, headers, key, UPSERTS[event.op], row, plan)
 
     def _plan(self, document: Document, event: Event) -> RowPlan:
-        schema = document.schema
+        schema = document.data_schema or document.schema
         if event.inner_schema is not None:
             schema = ConnectSchema(event.inner_schema, json_text(event.inner_schema))
         if schema is None:
