@@ -1,16 +1,17 @@
-"""How one event changes a key's state: duplicates, restarts after a fault, ring, carried columns.
+"""How one event changes a key's state: copies, restarts after a fault, ring, carried columns.
 
-`figwatch.validators.judge` calls `apply_source` and `apply_target`, and then tells
+`figwatch.validators.row_records` calls `apply_source` and `apply_target`, and then tells
 `figwatch.validators.convergence`, which finds the source versions that a target version shows.
+`figwatch.validators.order` says what an event is, `figwatch.validators.truncation` empties a table.
 """
 
 import enum
 
-from figwatch.validators.change import Change, Moved, Op, Side, Snapshot, Truncate
+from figwatch.validators import order
+from figwatch.validators.change import Change, Moved, Op, Side, Snapshot
 from figwatch.validators.columns import Equal, compare, complete
 from figwatch.validators.outcome import Reason
 from figwatch.validators.state import Carried, Entry, KeyState, Source, Target, Track
-from figwatch.validators.statement_time import is_whole_second
 from figwatch.validators.versions import last_match, prefix
 
 MAX_DROPPED = 64
@@ -42,17 +43,17 @@ def apply_source(
     if source is None:
         source = state.source = Source(track=Track(), ring=[])
     track = source.track
-    faulty = is_faulty(track, stream, taint)
+    faulty = order.is_faulty(track, stream, taint)
     present = source.ring[-1].fingerprint if source.ring else b""
-    if _is_applied(track, stream, change.offset):
+    if order.is_applied(track, stream, change.offset):
         return Effect.NOTHING
-    if _is_tombstone_of(change, track, present, faulty=faulty):
+    if order.is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
-    if _is_duplicate(track, change.position, change.commit_us):
-        known = _in_ring(source, change.position, change.commit_us, change.fingerprint)
-        _doubt(track, change.position, change.commit_us, known=known)
+    if order.is_duplicate(track, change.position, change.commit_us):
+        known = in_ring(source, change.position, change.commit_us, change.fingerprint)
+        order.doubt(track, change.position, change.commit_us, known=known)
         _fill_in(state, source, change, stream, ring_size)
-        _emit_again(source, change.position, stream, change.offset)
+        emit_again(source, change.position, stream, change.offset)
         return Effect.DUPLICATE
     first = not source.ring and not faulty
     if faulty:
@@ -61,7 +62,7 @@ def apply_source(
     older_sketch = source.ring[-1].sketch if source.ring else b""
     fingerprint, sketch, unknown = _row(track, change, older_sketch)
     in_transaction = track.tx is not None and track.tx == change.tx
-    _follow(track, change, stream)
+    order.follow(track, change, stream)
     # `d` as the first thing read says nothing of what stood before.
     created = change.op is Op.CREATE and change.snapshot is Snapshot.NONE
     source.born = source.born or (first and created)
@@ -76,7 +77,7 @@ def apply_source(
         sample=_gives_sample(change), sketch=sketch, unknown=unknown,
     )  # fmt: skip
     source.ring.append(entry)
-    _bound(source, state.target, ring_size)
+    bound(source, state.target, ring_size)
     return Effect.NEW
 
 
@@ -86,7 +87,7 @@ def _read_again(entry: Entry, change: Change, stream: int) -> None:
         entry.stream, entry.offset = stream, change.offset
 
 
-def _bound(source: Source, target: Target | None, ring_size: int) -> None:
+def bound(source: Source, target: Target | None, ring_size: int) -> None:
     """Drop the oldest version; where the target shows that one, the version behind it: while a
     replicator stands still, it must stay clear what its target waits for.
     """
@@ -117,22 +118,22 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     if target is None:
         target = state.target = Target(track=Track(), ahead=[])
     track = target.track
-    faulty = is_faulty(track, stream, taint)
+    faulty = order.is_faulty(track, stream, taint)
     present = target.fingerprint if track.offset >= 0 else b""
-    if _is_applied(track, stream, change.offset):
+    if order.is_applied(track, stream, change.offset):
         return Effect.NOTHING
-    if _is_tombstone_of(change, track, present, faulty=faulty):
+    if order.is_tombstone_of(change, track, present, faulty=faulty):
         return Effect.NOTHING
-    if _is_duplicate(track, change.position, change.commit_us):
-        _doubt(track, change.position, change.commit_us)
-        _emitted(track, change.position, stream, change.offset)
+    if order.is_duplicate(track, change.position, change.commit_us):
+        order.doubt(track, change.position, change.commit_us)
+        order.emit(track, change.position, stream, change.offset)
         return Effect.DUPLICATE
     if faulty:
         track.carried = ()
         target.sketch = b""
     fresh = track.offset < 0 or faulty
     fingerprint, sketch, unknown = _row(track, change, target.sketch)
-    _follow(track, change, stream)
+    order.follow(track, change, stream)
     same = not fresh and not unknown and not target.unknown and target.fingerprint == fingerprint
     target.touched_us = max(target.touched_us, change.commit_us) if same else change.commit_us
     if same:
@@ -145,90 +146,6 @@ def apply_target(state: KeyState, change: Change, stream: int, taint: int, now_u
     target.fingerprint, target.sketch, target.unknown = fingerprint, sketch, unknown
     target.commit_us, target.read_us = change.commit_us, now_us
     return Effect.NEW
-
-
-def truncate_source(state: KeyState, truncate: Truncate, stream: int, ring_size: int) -> None:
-    """The source's table was emptied, or the connector says so again."""
-    source = state.source
-    if source is None or not source.ring:
-        return
-    if _is_duplicate(source.track, truncate.position, truncate.commit_us):
-        known = _in_ring(source, truncate.position, truncate.commit_us, None)
-        _doubt(source.track, truncate.position, truncate.commit_us, known=known)
-        _emit_again(source, truncate.position, stream, truncate.offset)
-        return
-    empty_source(state, source, truncate, stream, ring_size)
-    if source.track.stream == stream:
-        source.track.offset = max(source.track.offset, truncate.offset)
-
-
-def empty_source(
-    state: KeyState, source: Source, truncate: Truncate, stream: int, ring_size: int
-) -> None:
-    """Make the key absent from the truncate on, unless its last event came after it."""
-    if source.ring[-1].fingerprint is None or _later(source.track, truncate):
-        return
-    if is_undecided(source.track, truncate):
-        source.track.fault = source.track.fault or Reason.COPY_OR_NEW
-        return
-    commit_us, position, offset = truncate.commit_us, truncate.position, truncate.offset
-    source.ring.append(Entry(None, commit_us, position, stream, offset, sample=False))
-    _bound(source, state.target, ring_size)
-    track = source.track
-    track.carried, track.seen_us = (), commit_us
-    if position is not None:
-        track.position, track.commit_us = position, commit_us
-    _emitted(track, track.position, stream, offset)
-
-
-def truncate_target(state: KeyState, truncate: Truncate, now_us: int) -> bool:
-    """The target's table was emptied. Returns whether that took this row away."""
-    target = state.target
-    if target is None or target.fingerprint is None:
-        return False
-    if _later(target.track, truncate):
-        _doubt(target.track, truncate.position, truncate.commit_us)
-        return False
-    if is_undecided(target.track, truncate):
-        target.track.fault = target.track.fault or Reason.COPY_OR_NEW
-        return False
-    target.fingerprint, target.sketch, target.unknown = None, b"", ()
-    target.commit_us = target.touched_us = truncate.commit_us
-    target.read_us = now_us
-    target.track.carried = ()
-    return True
-
-
-def is_undecided(track: Track, truncate: Truncate) -> bool:
-    """Whether position and time contradict each other on which was first, the key's last event or
-    a truncate, and the times are whole seconds: either a statement began long before its commit,
-    or the database was restored to lower positions.
-    """
-    if track.position is None or truncate.position is None:
-        return False
-    if not (is_whole_second(track.commit_us) and is_whole_second(truncate.commit_us)):
-        return False
-    if track.commit_us == truncate.commit_us:
-        return False
-    return (track.position > truncate.position) is (track.commit_us < truncate.commit_us)
-
-
-def came_after(track: Track, truncate: Truncate) -> bool:
-    """Whether an event that was read behind a truncate is later than it: by position OR by commit
-    time, because positions may start lower and statements' times may fall.
-    """
-    if track.position is None or truncate.position is None:
-        return track.seen_us > truncate.commit_us
-    return track.position > truncate.position or track.commit_us > truncate.commit_us
-
-
-def _later(track: Track, truncate: Truncate) -> bool:
-    """Whether the key's last event is later than a truncate that was read behind it (it may share
-    its transaction): by position AND by commit time, for the same reason.
-    """
-    if track.position is None or truncate.position is None:
-        return track.seen_us > truncate.commit_us
-    return track.position > truncate.position and track.commit_us >= truncate.commit_us
 
 
 def move_in(state: KeyState, moved: Moved) -> bool:
@@ -264,48 +181,12 @@ def malformed(state: KeyState, stream: int, offset: int, *, source: bool) -> Non
     else:
         state.target = state.target or Target(track=Track(), ahead=[])
         track = state.target.track
-    if not _is_applied(track, stream, offset):
+    if not order.is_applied(track, stream, offset):
         track.fault, track.carried = Reason.MALFORMED, ()
         track.emitted_stream, track.emitted_offset = stream, offset
 
 
-def is_faulty(track: Track, stream: int, taint: int) -> bool:
-    """Whether something of this key may be missing between its last good event and the next: also
-    where that stands in another partition, because partitions were added.
-    """
-    if track.fault or track.stream not in {-1, stream}:
-        return True
-    return track.stream == stream and 0 <= track.offset < taint
-
-
-def _is_applied(track: Track, stream: int, offset: int) -> bool:
-    """Keys may be written to the changelog a moment before their partition's own record: after a
-    crash in between their last events are read again.
-    """
-    return track.emitted_stream == stream and offset <= track.emitted_offset
-
-
-def _is_tombstone_of(change: Change, track: Track, present: bytes | None, *, faulty: bool) -> bool:
-    """A tombstone stands alone only if its delete was not just seen, be it for the second time,
-    nor lost: where events have positions every delete has one, and the lost one may have been an
-    old one emitted again.
-    """
-    if change.op is not Op.TOMBSTONE:
-        return False
-    lost = faulty and track.position is not None
-    return present is None or track.emitted != track.position or lost
-
-
-def _is_duplicate(track: Track, position: tuple[int, ...] | None, commit_us: int) -> bool:
-    """Not beyond the key's last event by position AND by commit time: position alone is not
-    enough, because LSNs start lower after an upgrade or a restore.
-    """
-    if position is None or track.position is None:
-        return False
-    return position <= track.position and commit_us <= track.commit_us
-
-
-def _in_ring(
+def in_ring(
     source: Source, position: tuple[int, ...] | None, commit_us: int, fingerprint: bytes | None
 ) -> bool:
     """Whether an event is known, so that this one is its copy."""
@@ -315,25 +196,12 @@ def _in_ring(
     )
 
 
-def _doubt(
-    track: Track, position: tuple[int, ...] | None, commit_us: int, *, known: bool = False
-) -> None:
-    """Where times are whole seconds, what looks like a copy of an older event may be a new one: a
-    restored database goes on within the second of the key's last event, at a lower position. A
-    connector that goes back comes to that last event again; its copy settles the doubt.
-    """
-    if (position, commit_us) == (track.position, track.commit_us):
-        track.fault = Reason.NONE if track.fault is Reason.COPY_OR_NEW else track.fault
-    elif not known and not track.fault and is_whole_second(commit_us):
-        track.fault = Reason.COPY_OR_NEW
-
-
-def _emit_again(source: Source, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
+def emit_again(source: Source, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
     """A duplicate moves the offset of its version, because the replicator may be applying the
     second copy; and it puts the key's emission frontier back. The versions behind it move along:
     their copies will follow, but for a snapshot's row, which stands for what is copied here.
     """
-    _emitted(source.track, position, stream, offset)
+    order.emit(source.track, position, stream, offset)
     for entry in source.ring[max(_place(source, position), 0) :]:
         # Between two partitions nobody can tell which of the copies is the last.
         entry.stream = stream if entry.stream == stream else NOWHERE
@@ -361,7 +229,7 @@ def _fill_in(state: KeyState, source: Source, change: Change, stream: int, ring_
     source.ring.insert(i + 1, skipped)
     source.shown += source.shown > i
     source.cut += source.cut > i
-    _bound(source, state.target, ring_size)
+    bound(source, state.target, ring_size)
 
 
 def _place(source: Source, position: tuple[int, ...] | None) -> int:
@@ -371,10 +239,6 @@ def _place(source: Source, position: tuple[int, ...] | None) -> int:
         if position is not None and entry.position is not None and entry.position <= position:
             place = i
     return place
-
-
-def _emitted(track: Track, position: tuple[int, ...] | None, stream: int, offset: int) -> None:
-    track.emitted, track.emitted_stream, track.emitted_offset = position, stream, offset
 
 
 def _row(
@@ -393,20 +257,6 @@ def _row(
     elif change.op is Op.CREATE and change.moved is not None:
         track.moved = change.position
     return fingerprint, sketch, unknown
-
-
-def _follow(track: Track, change: Change, stream: int) -> None:
-    before = track.position
-    track.fault = Reason.NONE
-    track.tx = change.tx
-    track.seen_us = change.commit_us
-    track.stream, track.offset = stream, change.offset
-    track.snapshot = change.snapshot in (Snapshot.ROW, Snapshot.LAST)
-    if change.position is not None:
-        track.position, track.commit_us = change.position, change.commit_us
-    # A snapshot's row says nothing of copies that are still to be emitted.
-    back = change.op is Op.READ and track.emitted is not None and track.emitted != before
-    _emitted(track, track.emitted if back else track.position, stream, change.offset)
 
 
 def _gives_sample(change: Change) -> bool:

@@ -4,7 +4,7 @@
 `figwatch.validators.settling` judges it.
 """
 
-from figwatch.validators import fence_trust, history
+from figwatch.validators import fence_trust, history, order, truncation
 from figwatch.validators.books import Books
 from figwatch.validators.change import Change, Malformed, Moved, Op, Side, Snapshot, Truncate
 from figwatch.validators.convergence import forget_coalesced, source_explains, target_shows
@@ -144,13 +144,13 @@ class RowRecords:
         """An event read after a truncate that was committed before it (another partition)."""
         truncate = self.truncates.get(change.pair, [None, None])[change.side]
         side = state.target if change.side is Side.TARGET else state.source
-        if truncate is None or side is None or history.came_after(side.track, truncate):
+        if truncate is None or side is None or truncation.came_after(side.track, truncate):
             return
         if change.side is Side.TARGET:
-            history.truncate_target(state, truncate, now_us)
+            truncation.truncate_target(state, truncate, now_us)
         elif state.source is not None:
             index = self._around.place(truncate.topic, truncate.partition)[0]
-            history.empty_source(state, state.source, truncate, index, pair.rules.ring_size)
+            truncation.empty_source(state, state.source, truncate, index, pair.rules.ring_size)
 
     def move_in(self, moved: Moved, now_us: int) -> None:
         """Give a moved row its long values, or park them until it comes."""
@@ -180,8 +180,8 @@ class RowRecords:
         for key in self._table.keys_of(pair.rules.name):
             state = self._table.get(key)
             if truncate.side is Side.SOURCE:
-                history.truncate_source(state, truncate, index, pair.rules.ring_size)
-            elif history.truncate_target(state, truncate, now_us) and state.target is not None:
+                truncation.truncate_source(state, truncate, index, pair.rules.ring_size)
+            elif truncation.truncate_target(state, truncate, now_us) and state.target is not None:
                 samples = target_shows(
                     state.source, state.target, truncate.commit_us, timed=True, new=True,
                     clocks_us=pair.rules.clocks_us,
@@ -216,7 +216,7 @@ def _leaving(
     """
     if change.op is not Op.DELETE or change.moved is None or row is None:
         return []
-    if not row.track.carried or history.is_faulty(row.track, index, stream.kept.taint):
+    if not row.track.carried or order.is_faulty(row.track, index, stream.kept.taint):
         return []
     sketch = row.ring[-1].sketch if isinstance(row, Source) else row.sketch
     # The create of a move has the position of its delete but for the last part (see Change).

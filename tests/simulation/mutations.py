@@ -17,11 +17,13 @@ from figwatch.validators import (
     fence_trust,
     history,
     ledger,
+    order,
     pair,
     row_records,
     rules,
     stream,
     surroundings,
+    truncation,
     versions,
 )
 from figwatch.validators.change import Op
@@ -142,21 +144,21 @@ def any_event_releases_the_frontier(monkeypatch):
 @_mutation
 def copies_keep_their_first_offset(monkeypatch):
     def emit_again(source, position, stream, offset):
-        history._emitted(source.track, position, stream, offset)
+        order.emit(source.track, position, stream, offset)
 
-    monkeypatch.setattr(history, "_emit_again", emit_again)
+    monkeypatch.setattr(history, "emit_again", emit_again)
 
 
 @_mutation
 def only_the_copied_version_moves(monkeypatch):
     def emit_again(source, position, stream, offset):
-        history._emitted(source.track, position, stream, offset)
+        order.emit(source.track, position, stream, offset)
         for entry in reversed(source.ring):
             if entry.position is not None and entry.position <= position:
                 entry.stream, entry.offset = stream, offset
                 return
 
-    monkeypatch.setattr(history, "_emit_again", emit_again)
+    monkeypatch.setattr(history, "emit_again", emit_again)
 
 
 @_mutation
@@ -169,7 +171,7 @@ def duplicates_by_position_alone(monkeypatch):
     def duplicate(track, position, _commit_us):
         return None not in {position, track.position} and position <= track.position
 
-    monkeypatch.setattr(history, "_is_duplicate", duplicate)
+    monkeypatch.setattr(order, "is_duplicate", duplicate)
 
 
 @_mutation
@@ -186,7 +188,7 @@ def marks_before_their_data(monkeypatch):
 
 @_mutation
 def whole_seconds_tell_copies(monkeypatch):
-    monkeypatch.setattr(history, "_doubt", lambda *_args, **_named: None)
+    monkeypatch.setattr(order, "doubt", lambda *_args, **_named: None)
 
 
 @_mutation
@@ -205,7 +207,7 @@ def rows_made_again_have_stood(monkeypatch):
 
 @_mutation
 def whole_seconds_order_truncates(monkeypatch):
-    monkeypatch.setattr(history, "is_undecided", lambda *_: False)
+    monkeypatch.setattr(truncation, "is_undecided", lambda *_: False)
 
 
 @_mutation
@@ -213,7 +215,7 @@ def duplicates_by_time_alone(monkeypatch):
     def duplicate(track, position, commit_us):
         return None not in {position, track.position} and commit_us <= track.commit_us
 
-    monkeypatch.setattr(history, "_is_duplicate", duplicate)
+    monkeypatch.setattr(order, "is_duplicate", duplicate)
 
 
 @_mutation
@@ -232,14 +234,14 @@ def every_first_event_is_a_birth(monkeypatch):
 
 @_mutation
 def overflow_keeps_the_ring_complete(monkeypatch):
-    real = history._bound
+    real = history.bound
 
     def bound(source, target, ring_size):
         born = source.born
         real(source, target, ring_size)
         source.born = born
 
-    monkeypatch.setattr(history, "_bound", bound)
+    monkeypatch.setattr(history, "bound", bound)
 
 
 @_mutation
@@ -266,7 +268,7 @@ def losses_ignored(monkeypatch):
 
 @_mutation
 def ring_survives_a_loss(monkeypatch):
-    monkeypatch.setattr(history, "is_faulty", lambda *_: False)
+    monkeypatch.setattr(order, "is_faulty", lambda *_: False)
 
 
 @_mutation
@@ -300,13 +302,13 @@ def the_first_record_was_no_copy(monkeypatch):
 
 @_mutation
 def snapshots_release_the_frontier(monkeypatch):
-    real = history._follow
+    real = order.follow
 
     def follow(track, change, stream):
         real(track, change, stream)
         track.emitted = track.position
 
-    monkeypatch.setattr(history, "_follow", follow)
+    monkeypatch.setattr(order, "follow", follow)
 
 
 @_mutation
@@ -326,20 +328,18 @@ def new_snapshots_ignored(monkeypatch):
 
 @_mutation
 def every_tombstone_stands_alone(monkeypatch):
-    monkeypatch.setattr(history, "_is_tombstone_of", lambda *_args, **_named: False)
+    monkeypatch.setattr(order, "is_tombstone_of", lambda *_args, **_named: False)
 
 
 @_mutation
 def tombstones_of_lost_deletes_count(monkeypatch):
-    real = history._is_tombstone_of
-    monkeypatch.setattr(
-        history, "_is_tombstone_of", lambda *args, **_named: real(*args, faulty=False)
-    )
+    real = order.is_tombstone_of
+    monkeypatch.setattr(order, "is_tombstone_of", lambda *args, **_named: real(*args, faulty=False))
 
 
 @_mutation
 def truncates_are_emitted_once(monkeypatch):
-    real = history.truncate_source
+    real = truncation.truncate_source
 
     def truncate(state, truncate, stream, ring_size):
         offsets = [e.offset for e in state.source.ring] if state.source is not None else []
@@ -348,7 +348,7 @@ def truncates_are_emitted_once(monkeypatch):
             for entry, offset in zip(state.source.ring, offsets, strict=True):
                 entry.offset = offset
 
-    monkeypatch.setattr(history, "truncate_source", truncate)
+    monkeypatch.setattr(truncation, "truncate_source", truncate)
 
 
 @_mutation
@@ -519,24 +519,24 @@ def written_again_shows_the_next(monkeypatch):
 
 @_mutation
 def hot_keys_lose_samples(monkeypatch):
-    real = history._bound
+    real = history.bound
 
     def bound(source, target, ring_size):
         real(source, target, ring_size)
         source.dropped = []
 
-    monkeypatch.setattr(history, "_bound", bound)
+    monkeypatch.setattr(history, "bound", bound)
 
 
 @_mutation
 def transactions_give_every_sample(monkeypatch):
-    real = history._follow
+    real = order.follow
 
     def follow(track, change, stream):
         real(track, change, stream)
         track.tx = None
 
-    monkeypatch.setattr(history, "_follow", follow)
+    monkeypatch.setattr(order, "follow", follow)
 
 
 @_mutation
