@@ -4,10 +4,11 @@ The three ways of finding keys that look different are made of these: `figwatch.
 ranges` and `...lookup`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from figwatch.connectors.sweep.confirm import Texts
+from figwatch.connectors.sweep.forms import unmatched
 from figwatch.connectors.sweep.one_side import KeyText, Range
 from figwatch.connectors.sweep.rows import Row, RowReader, UnreadableKeyError
 from figwatch.connectors.sweep.session import Session
@@ -50,20 +51,16 @@ class Reading:
         """The lines of a side, and those of the other, that have no equal there; and how many of
         each take part in the pair.
         """
-        if self._whole and lines == others:
-            return [], [], (len(lines), len(others))
-        if self._whole:
-            ours, theirs = set(lines), set(others)
-            left = [line for line in lines if line not in theirs]
-            right = [line for line in others if line not in ours]
-            return left, right, (len(lines), len(others))
-        other = Side.TARGET if side is Side.SOURCE else Side.SOURCE
-        mine, other_form = self.readers[side].form, self.readers[other].form
-        forms = {f: line for line in lines if (f := mine(line)) is not None}
-        other_forms = {f: line for line in others if (f := other_form(line)) is not None}
-        left = [line for form, line in forms.items() if form not in other_forms]
-        right = [line for form, line in other_forms.items() if form not in forms]
-        return left, right, (len(forms), len(other_forms))
+        forms: Sequence[Any] = lines
+        other_forms: Sequence[Any] = others
+        if not self._whole:
+            other = Side.TARGET if side is Side.SOURCE else Side.SOURCE
+            lines, forms = self.readers[side].forms.of(lines)
+            others, other_forms = self.readers[other].forms.of(others)
+        counts = len(lines), len(others)
+        if forms == other_forms:
+            return [], [], counts
+        return *unmatched(lines, forms, others, other_forms), counts
 
     def read(
         self, side: Side, lines: Iterable[bytes], *, counts: bool = True, repeats: bool = True

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from figwatch.connectors.debezium.plan import Feed, row_plan
+from figwatch.connectors.sweep.forms import Column, Forms
 from figwatch.connectors.sweep.one_side import KeyText, Statements
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
@@ -28,8 +29,6 @@ MakeStatements: TypeAlias = Callable[[Side, TableFacts, SweepPlan, tuple[str, ..
 
 # Holds a character that PostgreSQL's texts cannot: no value of a table means "unchanged".
 NO_PLACEHOLDER = Placeholder("\0figwatch: no placeholder")
-MEMO_MAX = 100_000
-"""Texts of a column whose canonical value is remembered."""
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
@@ -105,75 +104,58 @@ class RowReader:
         self.statements = make(side, table, plan, self.extra)
         self.whole_lines = not opaque and not filters
         """Equal lines of both sides are equal rows."""
-        self._tokens = tuple(self._token(table, a) for _, a in opaque)
-        self._passing = self._filter(table, filters) if filters else None
+        self.forms = Forms(
+            len(self.extra),
+            [self._canonical(table, a) for _, a in opaque],
+            self._filter(table, filters) if filters else None,
+        )
 
-    def form(self, line: bytes) -> tuple[bytes, ...] | None:
-        """What equals the other side's exactly when both rows are equal as far as lines tell: the
-        shared columns as they are, the others by canonical value. None: the filter leaves it out.
-        """
-        prefix, *extra = line.rsplit(b"\t", len(self.extra)) if self.extra else [line]
-        if self._passing is not None and not self._passing(extra):
-            return None
-        return prefix, *[token(extra) for token in self._tokens]
-
-    def _token(self, table: TableFacts, agreement: Agreement) -> Callable[[list[bytes]], bytes]:
-        """The canonical value of a column by the texts it is made of; each text is read once."""
+    def _canonical(self, table: TableFacts, agreement: Agreement) -> Column:
+        """The canonical value of a column by the texts it is made of."""
         columns = agreement.rule.columns(self._side)
-        places = [self.extra.index(name) for name in columns]
         converts = [_RAW.get(_facts(table, name).family, _text) for name in columns]
         atom_of = column_atom(agreement, self._side, self._wires, NO_PLACEHOLDER)
         many = self._side is Side.SOURCE and bool(agreement.rule.transforms.concat)
-        memo: dict[tuple[bytes, ...], bytes] = {}
 
-        def token(extra: list[bytes]) -> bytes:
-            texts = tuple([extra[place] for place in places])
-            known = memo.get(texts)
-            if known is None:
-                known = read(texts)
-                if len(memo) >= MEMO_MAX:
-                    memo.clear()
-                memo[texts] = known
-            return known
+        def one(part: bytes) -> bytes:
+            text = _value(part)
+            try:
+                return canonical.encode(atom_of(None if text is None else converts[0](text), 0))
+            except ValueError:  # equal to nothing of the other side: the row itself will tell
+                return repr((self._side, part)).encode()
 
-        def read(texts: tuple[bytes, ...]) -> bytes:
+        def several(parts: tuple[bytes, ...]) -> bytes:
             raws = [
                 None if (text := _value(part)) is None else convert(text)
-                for part, convert in zip(texts, converts, strict=True)
+                for part, convert in zip(parts, converts, strict=True)
             ]
             try:
-                return canonical.encode(atom_of(raws if many else raws[0] if raws else None, 0))
-            except ValueError:  # equal to nothing of the other side: the row itself will tell
-                return repr((self._side, texts)).encode()
+                return canonical.encode(atom_of(raws if many else None, 0))
+            except ValueError:  # likewise
+                return repr((self._side, parts)).encode()
 
-        return token
+        places = tuple(self.extra.index(name) for name in columns)
+        alone = len(places) == 1 and not many
+        return Column.of_one(places[0], one) if alone else Column(places, several)
 
-    def _filter(self, table: TableFacts, names: list[str]) -> Callable[[list[bytes]], bool]:
-        places = [
-            (self.extra.index(name), _RAW.get(_facts(table, name).family, _text), name)
+    def _filter(self, table: TableFacts, names: list[str]) -> Column:
+        """Whether the pair's filter lets a row pass, by the texts that it asks for."""
+        converts = [
+            (_RAW.get(_facts(table, name).family, _text), f"f{self.fields.index(name)}")
             for name in names
         ]
-        memo: dict[tuple[bytes, ...], bool] = {}
 
-        def passing(extra: list[bytes]) -> bool:
-            texts = tuple([extra[place] for place, _, _ in places])
-            known = memo.get(texts)
-            if known is None:
-                record = self._row()
-                for (_, convert, name), part in zip(places, texts, strict=True):
-                    text = _value(part)
-                    raw = None if text is None else convert(text)
-                    setattr(record, f"f{self.fields.index(name)}", raw)
-                try:
-                    known = self._feed.passes is None or bool(self._feed.passes(record))
-                except ValueError:  # the row itself will tell
-                    known = True
-                if len(memo) >= MEMO_MAX:
-                    memo.clear()
-                memo[texts] = known
-            return known
+        def passing(parts: tuple[bytes, ...]) -> bool:
+            record = self._row()
+            for (convert, field), part in zip(converts, parts, strict=True):
+                text = _value(part)
+                setattr(record, field, None if text is None else convert(text))
+            try:
+                return self._feed.passes is None or bool(self._feed.passes(record))
+            except ValueError:  # the row itself will tell
+                return True
 
-        return passing
+        return Column(tuple(self.extra.index(name) for name in names), passing)
 
     def key_text(self, line: bytes) -> KeyText:
         """The key of a line (one without a version)."""
