@@ -15,7 +15,6 @@ from figwatch.demo.connectors import (
 )
 from figwatch.demo.orders.choreography import TOPICS
 from figwatch.demo.replicator import GROUP
-from figwatch.demo.reverse import GROUP as REVERSE_GROUP
 from figwatch.demo.sink import GROUP as SINK
 
 if TYPE_CHECKING:
@@ -70,18 +69,6 @@ pairs:
       status: {{to: state, type: text, trim: true}}               # char(8) here
       notes: {{to: remarks, type: text, null_as: ""}}             # NOT NULL here
       updated_at: {{to: changed_at, type: timestamptz, precision: ms}}
-"""
-BACK = """\
-authority: service                   # the writes are routed to it: the monolith must follow
-pairs:
-  - name: stock
-    source: public.stock_levels
-    target: public.inventory
-    key: {sku: {to: item_id, cast: int}}
-    columns:
-      on_hand: quantity
-      held: reserved
-      price: {to: unit_price, type: "decimal(2)", source_encoding: string, target_encoding: base64}
 """
 OUTBOX = """\
 outboxes:
@@ -152,16 +139,14 @@ def configuration(
     *,
     convergence_share: float = 0.99,
     console_port: int = 0,
-    turned: bool = False,
     two_way: bool = False,
     sweep_required: bool = False,
     saga_seconds: float | None = None,
 ) -> str:
-    """The text of the file; the databases are named through environment variables. `turned`: the
-    service owns the stock, and `reverse` keeps the monolith after it. `two_way`: both directions
-    are judged, for a cutover after which `sink` does, and the service's events against its changes.
-    `saga_seconds`: orders are placed, and are to
-    be over within this time.
+    """The text of the file; the databases are named through environment variables. `two_way`: both
+    directions are judged, for a cutover after which `sink` keeps the monolith, and the service's
+    events against its changes. `saga_seconds`: orders are placed, and are to be over within this
+    time.
     """
     sides = SIDES.format(
         bootstrap_servers=endpoints.bootstrap_servers,
@@ -172,8 +157,8 @@ def configuration(
         target_connector=TARGET_CONNECTOR,
         source_dsn=SOURCE_DSN,
         target_dsn=TARGET_DSN,
-        forth="" if turned else FENCE.format(group=GROUP),
-        back=FENCE.format(group=REVERSE_GROUP if turned else SINK) if turned or two_way else "",
+        forth=FENCE.format(group=GROUP),
+        back=FENCE.format(group=SINK) if two_way else "",
     )
     rest = REST.format(
         convergence_share=convergence_share,
@@ -182,7 +167,7 @@ def configuration(
     )
     forth = FORTH.format(two_way=TWO_WAY if two_way else "")
     writes = _sagas(saga_seconds) + (OUTBOX if two_way else "")
-    return sides + (BACK if turned else forth) + writes + rest
+    return sides + forth + writes + rest
 
 
 def _sagas(limit: float | None) -> str:

@@ -74,6 +74,22 @@ def _renames(names: Mapping[str, str]) -> str:
     return ",".join(f"{old}:{new}" for old, new in names.items())
 
 
+def ends(bootstrap_servers: str) -> dict[str, int]:
+    """How many records each of the topics has had.
+
+    Raises:
+        KafkaException: Kafka does not answer.
+    """
+    consumer = _member(bootstrap_servers)
+    try:
+        found = dict.fromkeys(TOPICS, 0)
+        for place in _ends(consumer):
+            found[place.topic] += place.offset
+        return found
+    finally:
+        consumer.close()
+
+
 def begin_at_end(bootstrap_servers: str) -> None:
     """Commit the topics' ends for the sink's group while nobody is in it: what is there by now, the
     monolith had itself.
@@ -81,14 +97,22 @@ def begin_at_end(bootstrap_servers: str) -> None:
     Raises:
         KafkaException: Kafka refuses, or somebody is in the group.
     """
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": GROUP, "enable.auto.commit": False}
-    )
+    consumer = _member(bootstrap_servers)
     try:
-        topics = consumer.list_topics(timeout=ANSWER_SECONDS_MAX).topics
-        places = [TopicPartition(name, n) for name in TOPICS for n in topics[name].partitions]
-        for place in places:
-            place.offset = consumer.get_watermark_offsets(place, ANSWER_SECONDS_MAX)[1]
-        consumer.commit(offsets=places, asynchronous=False)
+        consumer.commit(offsets=_ends(consumer), asynchronous=False)
     finally:
         consumer.close()
+
+
+def _member(bootstrap_servers: str) -> Consumer:
+    return Consumer(
+        {"bootstrap.servers": bootstrap_servers, "group.id": GROUP, "enable.auto.commit": False}
+    )
+
+
+def _ends(consumer: Consumer) -> list[TopicPartition]:
+    topics = consumer.list_topics(timeout=ANSWER_SECONDS_MAX).topics
+    places = [TopicPartition(name, n) for name in TOPICS for n in topics[name].partitions]
+    for place in places:
+        place.offset = consumer.get_watermark_offsets(place, ANSWER_SECONDS_MAX)[1]
+    return places

@@ -73,7 +73,9 @@ class Orders:
     def __enter__(self) -> Self:
         try:
             make_topics(self._servers)
-            self._url = self._stack.enter_context(Backstage(shop.create_app(self._dsn))).url
+            url = self._stack.enter_context(Backstage(shop.create_app(self._dsn))).url
+            client = httpx.Client(base_url=url, timeout=PLACE_SECONDS_MAX)
+            self._shop = self._stack.enter_context(client)
             self.programs = [
                 RunningProgram(program.group, partial(react, program, self._servers, self._dsn))
                 for program in PROGRAMS
@@ -109,7 +111,7 @@ class Orders:
             "fault": fault,
         }
         self._placed += 1
-        reply = httpx.post(f"{self._url}/api/orders", json=order, timeout=PLACE_SECONDS_MAX)
+        reply = self._shop.post("/api/orders", json=order)
         return str(reply.raise_for_status().json()["reference"])
 
     def check(self) -> None:

@@ -23,7 +23,7 @@ SWEEPS_MAX = 3
 
 def prepare(scene: Scene, teller: Teller) -> None:
     """A registry that is away; an event that breaks its history, and was not approved so."""
-    teller.chapter("Stage prepare: signed-off domain model and event schemas")
+    teller.chapter("prepare", "signed-off domain model and event schemas")
     documents = [
         {"path": MODEL, "kind": "domain_model"},
         {"path": EVENT, "kind": "avro", "subject": SUBJECT},
@@ -50,7 +50,7 @@ def _register(scene: Scene, schema: str) -> None:
 
 def build(scene: Scene, teller: Teller) -> None:
     """No reports; tests that leave half of the service uncovered."""
-    teller.chapter("Stage build: the service is covered, clean and deployable")
+    teller.chapter("build", "the service is covered, clean and deployable")
     scene.configure(
         build={
             "coverage": {kind: f"{kind}.xml" for kind in workshop.KINDS},
@@ -71,7 +71,7 @@ def build(scene: Scene, teller: Teller) -> None:
 
 def sync(scene: Scene, teller: Teller) -> None:
     """No worker; a row that somebody wrote past the replicator."""
-    teller.chapter("Stage sync: the service follows the monolith")
+    teller.chapter("sync", "the service follows the monolith")
     scene.configure()
     teller.refuses("sync", "no worker yet", Exit.INCONCLUSIVE, "fresh_summaries")
     load = scene.migration.start_load()

@@ -1,44 +1,35 @@
-"""The stages in which traffic moves: reads, writes, decommission. `run` is the caller.
-
-Thresholds are those of a small machine and a short story; each says what a real one would take.
-"""
+"""The stages in which traffic moves: reads, writes, decommission. `run` is the caller."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from figwatch.demo import sink
 from figwatch.demo.connectors import SOURCE_CONNECTOR
-from figwatch.demo.reverse import ReverseReplicator
+from figwatch.demo.orders.participants import OrderFault
+from figwatch.demo.orders.running import Orders
 from figwatch.demo.sandbox import connect
-from figwatch.demo.stages import workshop
+from figwatch.demo.stages import measures, workshop
 from figwatch.demo.stages.acts_early import sweep
 from figwatch.demo.stages.scene import now
-from figwatch.demo.watcher import Exit, WatcherError
+from figwatch.demo.watcher import Exit
 
 if TYPE_CHECKING:
     from figwatch.demo.stages.scene import Scene
     from figwatch.demo.stages.telling import Teller
 
-READS, WRITES = 700, 700
-SPOILT_READS = 300
+READS, WRITES = 1300, 1000
+SPOILT_READS = 600
 LAST_READS = 500
+ORDERS = 310
+"""Of each kind of saga."""
 FIRST = 5
 """Requests before the counting begins, so that the counters exist."""
 SCRAPED_SECONDS = 2.5
 SHORT_HOURS = "0.01"
-QUIET_SECONDS = 30.0
 FLUSHED_SECONDS = 11.0
 """PostgreSQL may keep an idle session's counters to itself for ten seconds."""
-SMALL: dict[str, Any] = {
-    # 50 ms, 99 %, 0.01 % by default: the last takes 45,137 requests without an error.
-    "latency_seconds": 1.0,
-    "latency_share": 0.95,
-    "error_share_max": 0.01,
-    "latency_margin": 0.05,
-    "error_margin": 0.02,
-    "mismatch_share_max": 0.03,
-    "samples_min": 100,
-}
+FENCED = ("--quiet-seconds", "1")
 ROUTE = 'http_request_method="GET",http_route="/api/inventory/{itemId}"'
 LEGACY = ["public.inventory", "public.adjustments"]
 SLOT = f"figwatch_{SOURCE_CONNECTOR}".replace("-", "_")
@@ -46,9 +37,12 @@ SLOT = f"figwatch_{SOURCE_CONNECTOR}".replace("-", "_")
 
 def reads(scene: Scene, teller: Teller) -> None:
     """No baseline; a service that answers every third read with an error."""
-    teller.chapter("Stage reads: as fast and as right as the monolith was")
+    teller.chapter("reads", "as fast and as right as the monolith was")
     load = scene.migration.start_load()
-    section = SMALL | {"traffic": _requests_in_prometheus(), "shadow": _shadow(scene)}
+    section = measures.section("reads") | {
+        "traffic": _requests_in_prometheus(),
+        "shadow": _shadow(scene),
+    }
     scene.configure(reads=section)
     teller.refuses("reads", "no baseline", Exit.INCONCLUSIVE, "latency_against_monolith")
     scene.read(FIRST)
@@ -96,70 +90,67 @@ def _shadow(scene: Scene) -> dict[str, Any]:
 
 
 def writes(scene: Scene, teller: Teller) -> None:
-    """Nothing known of the new direction; a change that the way back lost."""
-    teller.chapter("Stage writes: the service leads, the monolith follows")
-    section = SMALL | {
+    """Writes that still go to the monolith; an order left in the middle; a change that the way back
+    lost.
+    """
+    teller.chapter("writes", "the service leads, the monolith follows")
+    section = measures.section("writes") | {
         "traffic": {
             "facade": "nginx-log",
             "log": "access-service.log",
             "baseline_log": "access-monolith.log",
             "path_pattern": "^/api/inventory/adjust$",
             "methods": ["POST"],
-        },
-        # No saga in this story; the way back is what the turned pair shows; the way forth is shut.
-        "without": ["sagas", "reverse_replication", "no_loops"],
+        }
     }
     scene.adjust(WRITES)
     scene.configure(writes=section)
     teller.run("baseline", "--stage", "writes", "--hours", SHORT_HOURS)
-    back = _turn(scene)
-    try:
+    later = "writes still go to the monolith"
+    teller.refuses("writes", later, Exit.INCONCLUSIVE, "reverse_replication")
+    _turn(scene, teller)
+    with Orders(scene.sandbox.endpoints) as orders:
         scene.configure(writes=section | {"since": now()})
-        teller.refuses("writes", "turned round, nothing seen yet", Exit.INCONCLUSIVE, "latency")
-        scene.start_worker()
+        for _ in range(ORDERS):
+            orders.place(orchestrated=False)
+            orders.place(orchestrated=True)
+        orders.place(orchestrated=True, fault=OrderFault.CRASH)
         scene.adjust(WRITES)
-        lost = scene.lose_on_the_way_back(back)
-        teller.refuses("writes", "the way back lost a change", Exit.FAIL, "still_in_sync")
-        scene.pause(SCRAPED_SECONDS)
+        teller.refuses("writes", "the orchestrator crashed in an order", Exit.FAIL, "sagas_now")
+        orders.start_orchestrator()
+        lost = scene.lose_on_the_way_back()
+        teller.refuses("writes", "the way back lost a change", Exit.FAIL, "reverse_replication")
         scene.adjust_one(lost)  # its next change brings the item back
         sweep(teller)
-        teller.passes("writes", "the item changed again, the table swept")
-    finally:
-        back.stop()
-    if back.failure is not None:
-        raise WatcherError(f"the reverse replicator ended: {back.failure}")
+        teller.passes("writes", "the order ended, the item changed again, the tables swept")
+        orders.check()
     scene.stop_worker()
 
 
-def _turn(scene: Scene) -> ReverseReplicator:
+def _turn(scene: Scene, teller: Teller) -> None:
     """In the safe order: writes have stopped, all is followed, the way forth is shut, the way back
-    is open, and only then do writes go to the service.
+    is open, the turn is on record, and only then do writes go to the service.
     """
-    scene.drained()
-    scene.stop_worker()
+    teller.until(lambda found: bool(found.get("switch")), "cutover", "check", *FENCED)
     scene.migration.replicator.stop()
-    scene.forget_streams()
-    back = ReverseReplicator(
-        scene.sandbox.endpoints.bootstrap_servers, scene.migration.monolith_dsn
-    )
-    back.wait()
-    scene.turned = True
+    scene.open_way_back()
+    teller.run("cutover", "record", *FENCED)
     scene.route(writes="service")
-    return back
+    teller.until(lambda found: bool(found.get("switched")), "cutover", "check")
 
 
 def decommission(scene: Scene, teller: Teller) -> None:
     """A forgotten report reads the table; then it is quiet, but not for long enough."""
-    teller.chapter("Stage decommission: the monolith works without the legacy code")
+    teller.chapter("decommission", "the monolith works without the legacy code")
     workshop.make_repository(scene.place / "monolith")
     program = 'program="postgres-monolith"'
     scene.configure(
-        decommission={
+        decommission=measures.section("decommission")
+        | {
             "side": "monolith",
             "tables": LEGACY,
-            "connectors": [SOURCE_CONNECTOR],
+            "connectors": [SOURCE_CONNECTOR, sink.NAME],
             "slots": [SLOT],
-            "quiet_hours": QUIET_SECONDS / 3600,
             "repository": "monolith",
             "resources": {
                 "cpu": f"sum(rate(program_cpu_seconds_total{{{program}}}[45s]))",
@@ -179,14 +170,15 @@ def decommission(scene: Scene, teller: Teller) -> None:
     workshop.remove_inventory(scene.place / "monolith")
     _shut_down(scene)
     teller.refuses("decommission", "all gone, quiet for seconds", Exit.INCONCLUSIVE, "unused")
-    teller.passes("decommission", f"quiet for {QUIET_SECONDS:.0f} s")
+    teller.passes("decommission", "quiet for half a minute")
 
 
 def _shut_down(scene: Scene) -> None:
     """The pipeline, and what in the catalogue still holds on to the table."""
     url = scene.sandbox.endpoints.connect_url
-    connect.stop(url, SOURCE_CONNECTOR)
-    connect.delete(url, SOURCE_CONNECTOR)
+    for name in (sink.NAME, SOURCE_CONNECTOR):
+        connect.stop(url, name)
+        connect.delete(url, name)
     scene.drop_slot(SLOT)
     with scene.monolith() as connection:
         connection.execute(f"DROP PUBLICATION IF EXISTS {SLOT}")

@@ -19,8 +19,9 @@ from figwatch.demo.configuration import environment
 from figwatch.demo.faults import FaultError
 from figwatch.demo.migration import Migration, MigrationError, MigrationSettings
 from figwatch.demo.narration import RichNarrator
+from figwatch.demo.orders.running import make_topics
 from figwatch.demo.run import sandbox_of
-from figwatch.demo.sandbox import SandboxError, Service
+from figwatch.demo.sandbox import SandboxError, Service, plugins
 from figwatch.demo.stages import acts_early, acts_late, registry, resources
 from figwatch.demo.stages.backstage import Backstage, start_prometheus
 from figwatch.demo.stages.scene import Scene
@@ -41,7 +42,8 @@ ACTS = (
     acts_late.writes,
     acts_late.decommission,
 )
-ITEMS = 300
+ITEMS = 500
+"""So many that enough are left for shadow reads when the load has deleted some."""
 LOGS = ("monolith", "service")
 
 
@@ -85,7 +87,9 @@ def _tell(place: Path, narrator: RichNarrator) -> Walk:
     with sandbox_of(place, narrator) as sandbox, ExitStack() as stack:
         narrator.chapter("A migration, Prometheus and a schema registry beside it")
         logs = {name: place / f"access-{name}.log" for name in LOGS}
-        settings = MigrationSettings(items=ITEMS, access_logs=logs)
+        plugins.add(sandbox, plugins.JDBC_SINK, narrator.progress)
+        make_topics(sandbox.endpoints.bootstrap_servers)
+        settings = MigrationSettings(items=ITEMS, schemas=True, access_logs=logs)  # for the sink
         migration = stack.enter_context(Migration(sandbox.endpoints, settings))
         schemas = stack.enter_context(Backstage(registry.create_app()))
         used = stack.enter_context(Backstage(resources.create_app(lambda: _pids(sandbox))))

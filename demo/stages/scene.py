@@ -19,11 +19,13 @@ import httpx
 import msgspec
 import psycopg
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from figwatch.demo import sink
 from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.keyspace import FAULTS, LOAD_FIRST
+from figwatch.demo.sandbox import connect
 from figwatch.demo.sandbox.keeper_client import ProgramSpec
+from figwatch.demo.stages import measures
 from figwatch.demo.watcher import SCRIPT, WatcherError
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from figwatch.demo.background import RunningLoad
     from figwatch.demo.migration import Migration
-    from figwatch.demo.reverse import ReverseReplicator
     from figwatch.demo.sandbox import Sandbox
 
 WORKER = "figwatch-worker-"
@@ -41,9 +42,8 @@ VISITORS = 4
 VISIT_SECONDS_MAX = 10.0
 GONE_SECONDS_MAX = 40.0
 POLL_SECONDS = 0.2
-SHARE_IN_TIME = 0.5
-"""Everything runs on one machine, which is busy: a smaller share than a real migration's."""
-SYNC = {"overdue_share_max": 0.02, "changes_min": 200}
+SAGA_SECONDS = 10.0
+"""Within which an order is to be over."""
 
 
 @dataclass(slots=True)
@@ -56,19 +56,20 @@ class Scene:
     prometheus_url: str
     registry_url: str
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    turned: bool = False
     _workers: int = 0
 
     def configure(self, **gates: dict[str, Any]) -> None:
         """Write figwatch.yaml anew with these sections replaced; each is one line of YAML."""
         self.gates |= gates
+        sync = measures.section("sync")
         text = configuration(
             self.sandbox.endpoints,
-            convergence_share=SHARE_IN_TIME,
-            turned=self.turned,
+            convergence_share=sync.pop("convergence_share"),
+            two_way=True,
             sweep_required=True,
+            saga_seconds=SAGA_SECONDS,
         )
-        lines = [text.rstrip(), *(f"    {name}: {value}" for name, value in SYNC.items())]
+        lines = [text.rstrip(), *(f"    {name}: {value}" for name, value in sync.items())]
         lines.append(f"  prometheus: {self.prometheus_url}")
         lines += [f"  {name}: {msgspec.json.encode(g).decode()}" for name, g in self.gates.items()]
         (self.place / "figwatch.yaml").write_text("\n".join(lines) + "\n", "utf-8")
@@ -102,20 +103,8 @@ class Scene:
         """The newest one, in good order."""
         self.sandbox.keeper.stop(f"{WORKER}{self._workers}")
 
-    def forget_streams(self) -> None:
-        """Delete figwatch's own topics: what it knew was of the old direction."""
-        admin = AdminClient({"bootstrap.servers": self.sandbox.endpoints.bootstrap_servers})
-        own = [
-            name for name in admin.list_topics(timeout=10).topics if name.startswith("figwatch-")
-        ]
-        try:
-            for done in admin.delete_topics(own).values() if own else ():
-                done.result(GONE_SECONDS_MAX)
-        except KafkaException as error:
-            raise WatcherError(f"figwatch's topics cannot be deleted: {error}") from error
-
     def items(self) -> list[int]:
-        """Items that have been there since the start, and that nothing deletes."""
+        """Items that have been there since the start; the load deletes some but for `FAULTS`."""
         return [*FAULTS, *range(LOAD_FIRST, LOAD_FIRST + self.migration.settings.items)]
 
     def read(self, count: int) -> Counter[int]:
@@ -168,7 +157,7 @@ class Scene:
         Raises:
             WatcherError: it does not come to that.
         """
-        self._until(self._same_stock, "one system does not follow the other to the end")
+        self.until(self._same_stock, "one system does not follow the other to the end")
 
     def _same_stock(self) -> bool:
         with self.monolith() as source, psycopg.connect(self.migration.service_dsn) as target:
@@ -176,13 +165,38 @@ class Scene:
             shown = target.execute("SELECT sku, on_hand, held FROM stock_levels")
             return set(wanted) == set(shown)
 
-    def lose_on_the_way_back(self, back: ReverseReplicator) -> int:
-        """The next change of an item does not reach the monolith; returns the item."""
-        self.drained()  # or an earlier change of it would be lost, which the later one mends
+    def open_way_back(self) -> None:
+        """The sink connector begins where the service's topics end now."""
+        sink.begin_at_end(self.sandbox.endpoints.bootstrap_servers)
+        connect.register(
+            self.sandbox.endpoints.connect_url, sink.sink_connector(self.migration.monolith_dsn)
+        )
+
+    def lose_on_the_way_back(self) -> int:
+        """A change of one item does not reach the monolith; returns the item. Somebody stopped the
+        sink, and put its group to the end of its topics before it went on.
+        """
+        self.drained()
+        url, servers = self.sandbox.endpoints.connect_url, self.sandbox.endpoints.bootstrap_servers
         item = FAULTS[-1]
-        back.lose.add(item)
+        connect.stop(url, sink.NAME)
+        before = sink.ends(servers)
         self.adjust_one(item)
+        self.until(
+            lambda: all(sink.ends(servers)[topic] > end for topic, end in before.items()),
+            "the service's change does not come to its topics",
+        )
+        self.until(self._sink_at_end, "somebody stays in the sink's group")
+        connect.resume(url, sink.NAME)
+        connect.wait_running(url, sink.NAME)
         return item
+
+    def _sink_at_end(self) -> bool:
+        try:
+            sink.begin_at_end(self.sandbox.endpoints.bootstrap_servers)
+        except KafkaException:  # its task has not left the group yet
+            return False
+        return True
 
     def adjust_one(self, item: int) -> None:
         """One adjustment through the façade."""
@@ -205,9 +219,10 @@ class Scene:
                 row = connection.execute(query, (name,)).fetchone()
                 return row == (0,)
 
-        self._until(dropped, f"the replication slot {name} stays in use")
+        self.until(dropped, f"the replication slot {name} stays in use")
 
-    def _until(self, holds: Callable[[], bool], problem: str) -> None:
+    def until(self, holds: Callable[[], bool], problem: str) -> None:
+        """Wait until it holds; raises WatcherError with the problem when it does not."""
         deadline = time.monotonic() + GONE_SECONDS_MAX
         while not holds():
             if time.monotonic() > deadline:

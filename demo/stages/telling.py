@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from figwatch.demo.stages.measures import SOFTENED, Softened, of_stage
 from figwatch.demo.story import WRONG
 from figwatch.demo.watcher import SCRIPT, Exit, WatcherError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from figwatch.demo.story import Narrator
@@ -50,6 +51,8 @@ class Walk(msgspec.Struct, frozen=True):
     failures: list[str]
     looks: list[Look]
     reports: list[str]
+    softened: list[Softened]
+    """Settings that ask for less than their defaults."""
     seconds: float
 
 
@@ -64,8 +67,11 @@ class Teller:
         self._failures: list[str] = []
         self._began = time.monotonic()
 
-    def chapter(self, title: str) -> None:
-        self._narrator.chapter(title)
+    def chapter(self, stage: str, title: str) -> None:
+        """Begin a stage; says what is softened in it."""
+        self._narrator.chapter(f"Stage {stage}: {title}")
+        for each in of_stage(stage):
+            self._narrator.say(f"softened: {each}")
 
     def run(self, *command: str, allowed: tuple[Exit, ...] = (Exit.PASS,)) -> dict[str, Any]:
         """A command that has to end with one of the `allowed` codes; its JSON.
@@ -77,6 +83,18 @@ class Teller:
         if code not in allowed:
             raise WatcherError(f"figwatch {' '.join(command)} ended with {code}: {said}")
         return document
+
+    def until(self, holds: Callable[[dict[str, Any]], bool], *command: str) -> None:
+        """Ask a command until its JSON is as it should be.
+
+        Raises:
+            WatcherError: it does not come to that.
+        """
+        deadline = time.monotonic() + PASSED_SECONDS_MAX
+        while not holds(found := self._ask(*command)[1]):
+            if time.monotonic() > deadline:
+                raise WatcherError(f"figwatch {' '.join(command)} stays with {found}")
+            time.sleep(PAUSE_SECONDS)
 
     def refuses(self, stage: str, after: str, wanted: Exit, criterion: str) -> None:
         """The gate comes to answer `wanted`, and names the criterion, within some time."""
@@ -102,7 +120,9 @@ class Teller:
                 self._fail(f"the reports do not verify: {code.name} {said}")
         seconds = time.monotonic() - self._began
         done = not self._failures
-        return Walk(done, self._failures, self._looks, self._reports, round(seconds, 1))
+        return Walk(
+            done, self._failures, self._looks, self._reports, list(SOFTENED), round(seconds, 1)
+        )
 
     def _look_until(
         self, stage: str, after: str, wanted: Exit, criterion: str, seconds_max: float

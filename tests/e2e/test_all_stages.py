@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config_limits import GatesConfig
 from figwatch.validators.errors import ExitCode
 from figwatch.validators.stages.progress import STAGES
 
@@ -28,6 +30,19 @@ def figwatch(*command, cwd, seconds=60):
     )
 
 
+def asked_less(path):
+    """Every threshold of the walk's configuration that is not its default, with both."""
+    gates = parse_config(path.read_text()).config.gates
+    return {
+        (stage, name): (value, default)
+        for stage in STAGES
+        for name in type(getattr(gates, stage)).model_fields
+        for value in [getattr(getattr(gates, stage), name)]
+        for default in [getattr(getattr(GatesConfig(), stage), name)]
+        if (isinstance(default, float | int) or name == "without") and value != default
+    }
+
+
 @pytest.mark.timeout(WALK_SECONDS_MAX + 100)
 def test_each_gate_refuses_for_what_is_planted_then_passes_and_all_exit_codes_are_seen(tmp_path):
     done = figwatch(
@@ -46,6 +61,10 @@ def test_each_gate_refuses_for_what_is_planted_then_passes_and_all_exit_codes_ar
         seen[stage].add(ended.returncode)
     codes = {ExitCode.OK, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.ERROR}
     assert dict.fromkeys(STAGES, codes) == seen
+    assert asked_less(tmp_path / "walk" / "figwatch.yaml") == {
+        (each["stage"], each["setting"]): (each["value"], each["default"])
+        for each in walk["softened"]
+    }
     told = json.loads(figwatch("stages", "figwatch.yaml", "--json", cwd=tmp_path / "walk").stdout)
     assert ["done"] == [one["stage"] for one in told]
     report = tmp_path / "walk" / walk["reports"][2]
