@@ -63,7 +63,10 @@ def document(
         "findings_open": sum(f.pair != CANARY_PAIR for f in fleet.open.values()),
         "partitions": _partitions(fleet, view),
         **_streams(merged, view.now_us),
-        "workers": sorted({s.worker for s in fleet.summaries.values() if s.worker}),
+        "workers": sorted(
+            {s.worker for s in fleet.summaries.values() if s.worker} - {*view.silent}
+        ),
+        "silent": list(view.silent),
         "report": gates.outside.reports,
         "explain_values": config.console.values,
     }

@@ -68,6 +68,10 @@ def _unwatched(seen: Seen) -> Headline | None:
     nobody = seen.view.merged is None
     title = "Nobody is watching" if nobody else "Not everything is watched"
     fix = "start `figwatch run`, and look at the workers' logs"
+    number, _ = _counted(seen, "divergent")
+    if number:  # what is proved stays proved, whoever looks
+        title = f"{title}, and {_keys(number)} divergent"
+        return Headline(Tone.BAD, title, seen.view.reason, fix)
     return Headline(Tone.UNKNOWN, title, seen.view.reason, fix)
 
 

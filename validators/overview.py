@@ -10,6 +10,8 @@ from figwatch.validators.summary import Summary, merge
 
 AHEAD_MAX_US = 60_000_000
 """By how much the clocks of workers and readers may differ."""
+LISTED_MAX = 8
+"""Partitions and workers that a reason names."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Overview:
     now_us: int
     ahead: tuple[int, ...] = ()
     """Of these, the latter."""
+    silent: tuple[str, ...] = ()
+    """Workers that wrote the old ones and no fresh one: at most `LISTED_MAX`."""
 
     @property
     def complete(self) -> bool:
@@ -46,7 +50,8 @@ class Overview:
         if self.missing:
             parts.append(f"no summary of partition {_listed(self.missing)}")
         if old := tuple(n for n in self.stale if n not in self.ahead):
-            parts.append(f"an old summary of partition {_listed(old)}")
+            by = f", last by {', '.join(self.silent)}" if self.silent else ""
+            parts.append(f"an old summary of partition {_listed(old)}{by}")
         if self.ahead:
             far = f"a summary from the future of partition {_listed(self.ahead)}"
             parts.append(f"{far}: the workers' clocks and this machine's differ")
@@ -71,12 +76,11 @@ def overview(
     known = {n: summary for n, summary in summaries.items() if n < partitions}
     old = {n for n, summary in known.items() if now_us - summary.as_of_us > fresh_us}
     ahead = tuple(n for n, one in sorted(known.items()) if one.as_of_us - now_us > AHEAD_MAX_US)
+    heard = {one.worker for n, one in known.items() if n not in old}
+    silent = tuple(sorted({known[n].worker for n in old} - heard - {""})[:LISTED_MAX])
     merged = merge(known[n] for n in sorted(known))
     stale = tuple(sorted(old.union(ahead)))
-    return Overview(merged, partitions, missing, stale, unreadable, now_us, ahead)
-
-
-LISTED_MAX = 8
+    return Overview(merged, partitions, missing, stale, unreadable, now_us, ahead, silent)
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -135,12 +135,13 @@ function coverage(state) {
     const worst = ["divergent", "overdue", "unknown"].find((verdict) => part.keys[verdict]);
     const tone = part.state !== "fresh" ? "unknown" : worst === "divergent" ? "bad" : worst ? "wait" : "good";
     const keys = Object.entries(part.keys).map(([verdict, n]) => `${n} ${verdict.replace("_", " ")}`).join(", ") || "no keys yet";
-    return { tone, text: part.state === "fresh" ? keys : `${part.state}: judged by nobody`, sign: part.state !== "fresh" ? "?" : worst ? part.keys[worst] : "✓" };
+    return { tone, text: part.state === "fresh" ? keys : `${part.state}: judged by nobody${part.worker ? `, last by ${part.worker} ${age(part.age)}` : ""}`, sign: part.state !== "fresh" ? "?" : worst ? part.keys[worst] : "✓" };
   });
   put("ranges", { key: cells, make: () => cells.map((cell, i) => el("li", { class: "cell", "data-tone": cell.tone, title: `range ${i}: ${cell.text}`, "aria-label": `range ${i}: ${cell.text}` }, cell.sign)) });
   $("ranges").classList.toggle("many", cells.length > 96);
   const n = state.workers.length;
-  $("workers").textContent = n ? `Judged by ${n} worker${n > 1 ? "s" : ""}: ${state.workers.slice(0, 8).join(", ")}${n > 8 ? " …" : ""}` : "";
+  const judges = n ? `Judged by ${n} worker${n > 1 ? "s" : ""}: ${state.workers.slice(0, 8).join(", ")}${n > 8 ? " …" : ""}. ` : "";
+  $("workers").textContent = judges + (state.silent.length ? `Silent: ${state.silent.join(", ")}` : "");
   const streams = state.streams.map((one) => [one.topic, one.partition, one.age === null ? "never" : duration(Math.max(0, one.age)), one.behind ?? "–", one.gap]);
   put("streams", { key: [streams, Math.floor(state.at / 2)], make: () => [
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Change streams" }, table([["topic"], ["partition", "n"], ["applied up to", "n"], ["replicator behind", "n"], ["lost"]],

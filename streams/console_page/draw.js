@@ -31,7 +31,9 @@ export function duration(seconds) {
 }
 
 export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
-export const clockMs = (us) => (us ? `${clock(us / 1e6)}.${String(Math.floor((us / 1000) % 1000)).padStart(3, "0")}` : "–");
+// Of another day than today, with its date.
+const day = (us) => { const at = new Date(us / 1000); return at.toDateString() === new Date().toDateString() ? "" : `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")} `; };
+export const clockMs = (us) => (us ? `${day(us)}${clock(us / 1e6)}.${String(Math.floor((us / 1000) % 1000)).padStart(3, "0")}` : "–");
 
 const WIDTH = 560, HEIGHT = 180, LEFT = 46, RIGHT = 8, TOP = 8, BOTTOM = 22;
 const LAGS = [0.01, 0.1, 1, 10, 100, 1000];

@@ -3,6 +3,9 @@
 import pytest
 from playwright.async_api import expect
 
+from figwatch.validators.summary import encode_summary
+from tests.unit.console.stage import summary
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
@@ -70,8 +73,26 @@ async def test_ranges_that_nobody_judges_are_said_before_anything_else(visit, st
     stage.tell()
     async with visit() as page:
         heading = page.get_by_role("heading", level=1)
-        await expect(heading).to_have_text("Not everything is watched")
+        await expect(heading).to_have_text("Not everything is watched, and 5 keys are divergent")
         await expect(page.locator("#ranges [data-tone=unknown]")).to_have_count(1)
+
+
+async def test_a_worker_that_died_is_named_with_the_ranges_that_were_its_own(visit, stage):
+    stage.silent = (1, 3, 5, 7)
+    for number in stage.silent:
+        told = summary(number, 900, worker="host-2")
+        told.as_of_us -= 120_000_000
+        del stage.fleet.summaries[number]
+        stage.fleet.take("s", str(number).encode(), encode_summary(told))
+    stage.tell()
+    async with visit() as page:
+        await expect(page.locator("#detail")).to_contain_text("last by host-2")
+        await expect(page.locator("#workers")).to_have_text(
+            "Judged by 1 worker: host-1. Silent: host-2"
+        )
+        range_3 = page.get_by_label("range 3: stale: judged by nobody, last by host-2 ")
+        await expect(range_3).to_have_count(1)
+        assert [] == page.complaints
 
 
 async def test_a_key_is_explored_side_by_side(visit):

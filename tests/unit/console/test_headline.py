@@ -50,7 +50,9 @@ NOBODY = Overview(None, 4, (0, 1, 2, 3), (), 0, 0)
     ("seen", "asked", "tone", "title"),
     [
         (NOBODY, gate(PASS), Tone.UNKNOWN, "Nobody is watching"),
-        (view((2,), divergent=3), gate(FAIL), Tone.UNKNOWN, "Not everything is watched"),
+        (view((2,), overdue=3), gate(FAIL), Tone.UNKNOWN, "Not everything is watched"),
+        (view((2,), divergent=3), gate(FAIL), Tone.BAD,
+         "Not everything is watched, and 3 keys are divergent"),
         (view(divergent=1, overdue=9), gate(FAIL), Tone.BAD, "1 key is divergent"),
         (view(divergent=2), gate(PASS), Tone.BAD, "2 keys are divergent"),
         (view(overdue=9), gate(PASS, FAIL), Tone.BAD, "Stage sync fails"),
@@ -60,7 +62,7 @@ NOBODY = Overview(None, 4, (0, 1, 2, 3), (), 0, 0)
         (view(consistent=5), gate(PASS), Tone.GOOD, "Stage sync may be left"),
         (view(name=CANARY_PAIR, divergent=1), gate(PASS), Tone.GOOD, "Stage sync may be left"),
     ],
-)
+)  # fmt: skip
 def test_the_first_worry_is_said_first(seen, asked, tone, title):
     said = headline(seen, "sync", asked)
     assert (tone, title) == (said.tone, said.title)

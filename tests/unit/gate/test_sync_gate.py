@@ -335,10 +335,12 @@ def test_the_thresholds_are_the_configurations():
 
 
 def test_a_reason_for_incompleteness_names_the_partitions():
-    seen = view(summary(0, stock=pair()), summary(2, as_of_us=0, stock=pair()), partitions=3)
-    assert (
-        "no summary of partition 1, an old summary of partition 2 (of 3 partitions)" == seen.reason
-    )
+    gone = msgspec.structs.replace(summary(2, as_of_us=0, stock=pair()), worker="host-2")
+    seen = view(summary(0, stock=pair()), gone, partitions=3)
+    expected = "no summary of partition 1, an old summary of partition 2, last by host-2"
+    assert f"{expected} (of 3 partitions)" == seen.reason
+    moved = view(summary(0, stock=pair()), summary(2, as_of_us=0, stock=pair()), partitions=3)
+    assert "last by" not in moved.reason, "its worker reports another partition"
 
 
 def test_a_summary_from_a_clock_ahead_of_ours_is_fresh():
