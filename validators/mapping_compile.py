@@ -27,6 +27,7 @@ from figwatch.validators.mapping_inline import (
     Case,
     cases,
     decimal_cell,
+    known_texts,
     known_values,
     remembers,
     text_limit,
@@ -142,33 +143,52 @@ class _Column(NamedTuple):
     def name(self) -> str:
         return f"a{self.id}"
 
-    def branches(self, memory: Memory | None, scope: dict[str, Any]) -> list[tuple[str, str, type]]:
-        """(condition, assignment, class of the raw value) of the common cases."""
+    def branches(
+        self, memory: Memory | None, scope: dict[str, Any], likely: type | None
+    ) -> list[tuple[str, str, type]]:
+        """(condition, assignment, class of the raw value) of the common cases; those of the
+        `likely` class come first.
+        """
         if self.plain:
             return []
         found = self.half.cases(self.agreement)
         branches = [
             (case.test.format(a=self.name), self._assigned(case), case.of) for case in found
         ]
-        if memory is None or self.id in memory.many:
-            return branches
-        if not remembers(self.agreement, self.half.side):
-            return branches
+        if (
+            memory is not None
+            and self.id not in memory.many
+            and remembers(self.agreement, self.half.side)
+        ):
+            texts = any(case.of is str for case in found)
+            others = [branch for branch in branches if branch[2] is not str]
+            branches = [*others, *self._remembered(memory, scope, texts=texts, likely=likely)]
+        branches.sort(key=lambda branch: branch[2] is not likely)
+        return branches
 
+    def _remembered(
+        self, memory: Memory, scope: dict[str, Any], *, texts: bool, likely: type | None
+    ) -> list[tuple[str, str, type]]:
         def full() -> None:
             memory.many.add(self.id)
             memory.full()
 
-        texts = any(case.of is str for case in found)
-        limit = text_limit(self.half.placeholder.text_min)
-        known = known_values(limit, self.convert, texts=texts, full=full)
-        scope |= {f"m{self.id}": known.values.get, f"l{self.id}": known.learn}
-        value = f"m{self.id}({self.name}) or l{self.id}({self.name}, flags)"
-        remembered = [
-            (f"type({self.name}) is {of.__name__}", f"{self.name}, s{self.id} = {value}", of)
-            for of in (str, bytes)
-        ]
-        return [*(branch for branch in branches if branch[2] is not str), *remembered]
+        name, sketch, i = self.name, f"s{self.id}", self.id
+        if texts:
+            known = known_texts(text_limit(self.half.placeholder.text_min), self.convert, full)
+            learned = (f"type({name}) is str", f"{name}, {sketch} = l{i}({name}, flags)", str)
+            # no other class has an equal value; one without hash (a list) goes the plain way
+            seen = (f"{sketch} := m{i}({name})", "pass", str)
+            found: list[tuple[str, str, type]] = [seen, learned] if likely is str else [learned]
+        else:
+            known = known_values(self.convert, full)
+            value = f"m{i}({name}) or l{i}({name}, flags)"
+            found = [
+                (f"type({name}) is {of.__name__}", f"{name}, {sketch} = {value}", of)
+                for of in (str, bytes)
+            ]
+        scope |= {f"m{i}": known.values.get, f"l{i}": known.learn}
+        return found
 
     def _assigned(self, case: Case) -> str:
         atom = case.atom.format(a=self.name)
@@ -176,12 +196,11 @@ class _Column(NamedTuple):
         return f"{first}s{self.id} = {case.sketch.format(a=self.name)}"
 
     def lines(self, memory: Memory | None, scope: dict[str, Any], sample: Any) -> list[str]:
-        branches = self.branches(memory, scope)
         columns = self.agreement.rule.columns(self.half.side)
         likely = (
             type(getattr(sample, f"f{self.half.fields[columns[0]]}", None)) if columns else None
         )
-        branches.sort(key=lambda branch: branch[2] is not likely)
+        branches = self.branches(memory, scope, likely)
         lines = [f"{self.name} = {self.half.raw(self.agreement, 'r')}"]
         for number, (test, assign, _) in enumerate(branches):
             lines.append(f"{'elif' if number else 'if'} {test}: {assign}")

@@ -96,11 +96,12 @@ def has_work(rule: ColumnRule, side: Side) -> bool:
 
 
 class Known(NamedTuple):
-    """What a column remembers: raw value → (atom, sketch). `learn` converts a value that is not
-    among them, with the event's flags.
+    """What a column remembers. `learn` converts a value that is not among them, with the event's
+    flags.
     """
 
-    values: dict[Any, tuple[Any, int]]
+    values: dict[Any, Any]
+    """Raw value → sketch where texts are their own atoms, else → (atom, sketch)."""
     learn: canonical.Cell
 
 
@@ -110,23 +111,35 @@ def remembers(agreement: Agreement, side: Side) -> bool:
     return not dated and not (side is Side.SOURCE and agreement.rule.transforms.concat)
 
 
-def known_values(
-    limit: int, convert: canonical.Cell, *, texts: bool, full: Callable[[], None]
-) -> Known:
-    """A column's memory of texts and bytes; `full` is told when there are too many.
-
-    `texts`: short texts, below `limit` bytes, are their own atoms.
+def known_texts(limit: int, convert: canonical.Cell, full: Callable[[], None]) -> Known:
+    """The memory of a column whose texts are their own atoms, if they are short: below `limit`
+    bytes. `full` is told when there are too many.
     """
-    values: dict[Any, tuple[Any, int]] = {}
+    values: dict[str, int] = {}
     sketch = xxhash.xxh32_intdigest
 
-    def learn(value: Any, flags: int) -> tuple[Any, int]:
-        if texts and value.__class__ is str and len(data := value.encode()) < limit:
-            made: tuple[Any, int] = value, sketch(data) & 65535 or 1
+    def learn(value: str, flags: int) -> tuple[Any, int]:
+        data = value.encode()
+        if len(data) >= limit:
+            return convert(value, flags)
+        found = sketch(data) & 65535 or 1
+        if len(values) < KNOWN_MAX:
+            values[value] = found
         else:
-            made = convert(value, flags)
-            if made[0] is canonical.LONG_MARK or len(value) > KNOWN_LENGTH_MAX:
-                return made
+            full()
+        return value, found
+
+    return Known(values, learn)
+
+
+def known_values(convert: canonical.Cell, full: Callable[[], None]) -> Known:
+    """The memory of any other column's texts and bytes."""
+    values: dict[Any, tuple[Any, int]] = {}
+
+    def learn(value: Any, flags: int) -> tuple[Any, int]:
+        made = convert(value, flags)
+        if made[0] is canonical.LONG_MARK or len(value) > KNOWN_LENGTH_MAX:
+            return made
         if len(values) < KNOWN_MAX:
             values[value] = made
         else:

@@ -1,21 +1,23 @@
 """The quick way of a topic's usual records: one generated function from bytes to changes.
 
-It is made for one form of records (which schemas, which log) and gives None for every record that
-is not exactly of it, or that takes any thought: `connectors.debezium.route` then goes the plain
-way, which gives the same changes. Generated code is what `validators.mapping_compile` makes of the
-pairs' mappings, behind the lines that stand here.
+It is made for one form of records (which schemas, which log) and hands every record that is not
+exactly of it, or that takes any thought, to `connectors.debezium.route`, which goes the plain way
+and gives the same changes. Generated code is what `validators.mapping_compile` makes of the pairs'
+mappings, behind the lines that stand here. It is one function because a call costs as much as two
+columns.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX
+from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
 from figwatch.validators import canonical
 from figwatch.validators.canonical import Placeholder
-from figwatch.validators.change import Change, Op, Snapshot
+from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
 from figwatch.validators.mapping_compile import Half, Memory, define, key_code, row_code
 
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
@@ -23,11 +25,27 @@ FORMS_MAX = 64
 """Forms of one topic whose functions are kept; beyond it all are made anew when met."""
 UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}
 
-Quick = Callable[..., Sequence[Change] | None]
-"""(partition, offset, append time in µs, headers, key, value) → changes, or None; of events, the
-decoded key row and envelope stand in place of key and value.
+Quick = Callable[
+    [int, int, int, Headers, bytes | None, bytes | None], Sequence[Change | Truncate | Malformed]
+]
+"""(partition, offset, append time in µs, headers, key, value) → what the record means."""
+QuickEvent = Callable[..., Sequence[Change] | None]
+"""The same with the decoded key row and envelope in place of key and value; None for an event that
+takes any thought.
 """
-Compile = Callable[..., Quick]
+Ahead = Callable[[int, Any], tuple[Any, Any]]
+"""(offset, what to give for an unknown one) → key row and envelope that were read ahead."""
+Unread = (None, None)
+Compile = Callable[..., Any]
+
+
+class Plainly(Protocol):
+    """The ways that are always right: `connectors.debezium.route.Route`."""
+
+    @property
+    def decode(self) -> Quick: ...
+    @property
+    def plainly(self) -> Quick: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,11 +65,13 @@ class Form:
 class QuickWays:
     """The quick functions of one topic, each made when its form was first met."""
 
-    def __init__(self, topic: str, placeholder: Placeholder, nulls: sources.Nulls) -> None:
-        self._topic = topic
-        self._nulls = nulls
+    def __init__(
+        self, topic: str, route: Plainly, placeholder: Placeholder, nulls: sources.Nulls
+    ) -> None:
+        self._names = {"topic": topic, "route": route, "nulls": nulls}
         self._placeholder = placeholder
         self._many: set[str] = set()
+        self._fresh: list[bool] = []
         self.reset()
 
     def reset(self) -> None:
@@ -60,15 +80,18 @@ class QuickWays:
         self._forget()
 
     def _forget(self) -> None:
+        self._fresh.clear()  # of functions that are in use for a batch
+        self._fresh = [True]
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""
         self._form: Form | None = None
         self._made: dict[Form, Quick] = {}
-        self._events: dict[tuple[RowPlan, KeyPlan, bool], Quick] = {}
+        self._events: dict[Form, QuickEvent] = {}
+        self._batches: dict[Form, Callable[[Ahead], Quick]] = {}
 
     def pause(self) -> None:
-        """No function for JSON until a form is learned again: something is to be looked at."""
-        self.json = self._form = None
+        """No function until a form is learned again: something is to be looked at."""
+        self._forget()
 
     def learn_json(self, form: Form, sample: Any) -> None:
         """Be quick with such records from now on: one has just gone the plain way."""
@@ -79,29 +102,35 @@ class QuickWays:
                 found = self._made[form] = self._compile(compile_json, form, sample)
             self.json = found
 
-    def events(self, plan: RowPlan, key_plan: KeyPlan, sample: Any, *, log: bool) -> Quick:
-        """The function for decoded envelopes of these plans; `log`: their source is a LogEntry."""
-        found = self._events.get((plan, key_plan, log))
+    def events(self, plan: RowPlan, key_plan: KeyPlan, sample: Any) -> QuickEvent:
+        """The function for decoded envelopes of these plans."""
+        form = Form(plan, key_plan)
+        found = self._events.get(form)
         if found is None:
-            found = self._compile(compile_event, Form(plan, key_plan, log=log), sample)
-            self._events[plan, key_plan, log] = found
+            found = self._events[form] = self._compile(compile_event, form, sample)
         return found
 
-    def _compile(self, compile_: Compile, form: Form, sample: Any) -> Quick:
-        if len(self._made) + len(self._events) >= FORMS_MAX:
-            self._made.clear()
-            self._events.clear()
+    def batch(self, form: Form, sample: Any) -> Callable[[Ahead], Quick]:
+        """The same for many that were read ahead; `log`: their source is a LogEntry."""
+        found = self._batches.get(form)
+        if found is None:
+            found = self._batches[form] = self._compile(compile_batch, form, sample)
+        return found
+
+    def _compile(self, compile_: Compile, form: Form, sample: Any) -> Any:
+        if len(self._made) + len(self._events) + len(self._batches) >= FORMS_MAX:
+            self._forget()
         memory = Memory(self._many, self._forget)
-        scope = {"topic": self._topic, "nulls": self._nulls}
+        scope = {**self._names, "fresh": self._fresh}
         return compile_(scope, form, self._placeholder, memory, sample)
 
 
+_ARGUMENTS = "partition, offset, append_us, headers, raw_key, value"
+_ANEW = f"return route.decode({_ARGUMENTS})"
+
+
 def compile_json(
-    names: Mapping[str, Any],
-    form: Form,
-    placeholder: Placeholder,
-    memory: Memory,
-    sample: Any,
+    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
 ) -> Quick:
     """The function for JSON records of a form. `sample` is one of its rows, `names` those of the
     topic.
@@ -115,37 +144,66 @@ def compile_json(
         "key_prefix": form.key_prefix,
         **names,
     }
-    brace = ord("{")
     lines = [
-        f"if value[0] != {brace} or key[0] != {brace} or len(value) > {RECORD_BYTES_MAX}: return",
-        *(["if not value.startswith(prefix) or value[-1] != 125: return"] if size else []),
-        *(["if not key.startswith(key_prefix): return"] if key_size else []),
+        f"if len(value) > {RECORD_BYTES_MAX}: break",
+        *(["if not value.startswith(prefix) or value[-1] != 125: break"] if size else []),
+        *(["if not raw_key.startswith(key_prefix): break"] if key_size else []),
         f"event = json(value[{size}:-1])" if size else "event = json(value)",
-        f"k = key_json(key[{key_size}:-1])" if key_size else "k = key_json(key)",
+        f"k = key_json(raw_key[{key_size}:-1])" if key_size else "k = key_json(raw_key)",
     ]
-    return _compile("headers, key, value", lines, scope, form, placeholder, memory, sample)
+    body = [*lines, *_body(scope, form, placeholder, memory, sample)]
+    function = _function(_ARGUMENTS, body, f"return route.plainly({_ARGUMENTS})", _ANEW)
+    quick: Quick = define(scope, "quick", function)
+    return quick
 
 
 def compile_event(
     names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
-) -> Quick:
+) -> QuickEvent:
     """The function for envelopes and key rows of a form that are decoded already."""
-    lines = ["if event is None or k is None: return"]
-    return _compile("headers, k, event", lines, dict(names), form, placeholder, memory, sample)
+    scope = dict(names)
+    body = _body(scope, form, placeholder, memory, sample)
+    arguments = "partition, offset, append_us, headers, k, event"
+    function = _function(arguments, body, "return None", "return None")
+    quick: QuickEvent = define(scope, "quick", function)
+    return quick
 
 
-def _compile(
-    arguments: str,
-    lines: list[str],
-    scope: dict[str, Any],
-    form: Form,
-    placeholder: Placeholder,
-    memory: Memory,
-    sample: Any,
-) -> Quick:
+def compile_batch(
+    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+) -> Callable[[Ahead], Quick]:
+    """What makes the function of one batch, whose envelopes and key rows `ahead` gives."""
+    scope = {**names, "unread": Unread}
+    lines = ["k, event = ahead(offset, unread)", "if event is None or k is None: break"]
+    body = [*lines, *_body(scope, form, placeholder, memory, sample)]
+    function = _function(_ARGUMENTS, body, _ANEW, _ANEW)
+    made = ["def batch(ahead):", *(f"  {line}" for line in function), "  return quick"]
+    batch: Callable[[Ahead], Quick] = define(scope, "batch", made)
+    return batch
+
+
+def _function(arguments: str, body: list[str], otherwise: str, forgotten: str) -> list[str]:
+    """A function of lines that return the changes, or break where they are not to be had."""
+    return [
+        f"def quick({arguments}):",
+        "  while fresh:",  # once
+        "    try:",
+        *(f"      {line}" for line in body),
+        "    except Exception:",  # whatever it is, the plain way meets it again and says it
+        "      clear()",
+        "    break",
+        f"  else: {forgotten}",  # in mid-batch
+        f"  {otherwise}",
+    ]
+
+
+def _body(
+    scope: dict[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+) -> list[str]:
+    """From `event` and `k`, the key row, to the changes; `scope` gets the names that it needs."""
     scope |= _NAMES
     specials = []
-    body = [*lines, *_EVENT, *(_LOG if form.log else _SOURCE), *_KIND]
+    body = [*_EVENT, *(_LOG if form.log else _SOURCE), *_KIND]
     for number, plan in enumerate(form.row.feeds):
         feed, tag = plan.feed, f"{number}_"
         row = Half(feed.columns, feed.side, form.row.fields, form.row.wires, placeholder)
@@ -159,31 +217,20 @@ def _compile(
             f"k.f{form.key.fields[name]} != r.f{form.row.fields[name]}" for name in feed.key_columns
         )
         body += [
-            f"if {same}: return",
-            *([f"if not passes{tag}(r): return"] if plan.passes is not None else []),
+            f"if {same}: break",
+            *([f"if not passes{tag}(r): break"] if plan.passes is not None else []),
             *key_lines.lines,
             *row_lines.lines,
             f"change{tag} = Change(pair{tag}, side{tag}, {_REST})",
         ]
-    changes = "".join(f"change{number}_, " for number in range(len(form.row.feeds)))
 
     def clear() -> None:
         for special in specials:
             special.clear()
 
     scope["clear"] = clear
-    quick: Quick = define(
-        scope,
-        "quick",
-        [
-            f"def quick(partition, offset, append_us, {arguments}):",
-            "  try:",
-            *(f"    {line}" for line in [*body, f"return ({changes})"]),
-            "  except Exception:",  # whatever it is, the plain way meets it again and says it
-            "    clear()",
-        ],
-    )
-    return quick
+    changes = "".join(f"change{number}_, " for number in range(len(form.row.feeds)))
+    return [*body, f"return ({changes})"]
 
 
 _NAMES: dict[str, Any] = {
@@ -205,13 +252,13 @@ _REST = (
 )
 _EVENT = [
     "r = event.after; source = event.source; op = upserts(event.op)",
-    "if not r or op is None or source is None: return",
+    "if not r or op is None or source is None: break",
     "origin = source.origin",
     "if origin.__class__ is not str: origin = ''",
 ]
 _LOG = [
     "commit_us = source.ts_us; lsn = source.lsn; tx = source.txId",
-    "if commit_us is None or lsn is None or tx is None: return",
+    "if commit_us is None or lsn is None or tx is None: break",
     "position = (lsn, 1)",
 ]
 _SOURCE = [
@@ -220,7 +267,7 @@ _SOURCE = [
     "        and not (commit_us | lsn | tx) >> 63): position = (lsn, 1)",
     "else:",
     "    commit_us = commit_of(source)",
-    "    if commit_us is None: return",
+    "    if commit_us is None: break",
     "    position = position_of(source, op); tx = transaction_of(source, event.transaction)",
 ]
 _KIND = [
@@ -230,7 +277,5 @@ _KIND = [
     "    snapshot = snapshot_of(source, op)",
     f"    if snapshot is not none: flags |= {canonical.OLD}",
     f"    if nulls.kept(source.snapshot): flags |= {canonical.KEPT}",
-    "if op is create and headers:",
-    "    for name, _ in headers:",
-    "        if name == old_key: return",
+    "if op is create and headers and old_key in dict(headers): break",
 ]

@@ -26,7 +26,7 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
-from figwatch.connectors.debezium.quick import UPSERTS, Form, Quick, QuickWays
+from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
 from figwatch.connectors.debezium.rows import Decoded, LogEvent, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
@@ -96,17 +96,15 @@ class Route:
         self._placeholder = placeholder
         self._on_change = on_change
         self._looks = IDENTITY_LOOKS
-        self._resets = 0
         self._brace = b"{" if avro.takes_json else b"\xff"  # which no record starts with
         self._keys = KeyReader(feeds, avro, placeholder, self._learn, quick=quick)
         self._rows = RowWriter(feeds, self._keys, ignored, nulls)
         self._nulls = nulls
-        self._quick = QuickWays(topic, placeholder, nulls) if quick else None
+        self._quick = QuickWays(topic, self, placeholder, nulls) if quick else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all compiled plans: an agreement has changed."""
-        self._resets += 1
         self._plans: dict[Any, RowPlan] = {}
         self._plain = row_plan(self.feeds, {}, self._placeholder, quick=self._quick is not None)
         self._direct: dict[bytes, Direct[RowPlan]] = {}
@@ -131,9 +129,7 @@ class Route:
             RegistryUnavailable: its schema cannot be had now; ask again later.
         """
         if self._quick is not None and (quick := self._quick.json) is not None:
-            found = quick(partition, offset, append_us, headers, key, value)
-            if found is not None:
-                return found
+            return quick(partition, offset, append_us, headers, key, value)
         return self.plainly(partition, offset, append_us, headers, key, value)
 
     def plainly(  # noqa: C901, PLR0911  # every case, in its order
@@ -216,7 +212,7 @@ class Route:
         if op is not None and event.after is not None:
             key_row = self._keys.read(key, headers)
             if self._quick is not None and key_row is not None:
-                quick = self._quick.events(plan, key_row.plan, event.after, log=False)
+                quick = self._quick.events(plan, key_row.plan, event.after)
                 found = quick(*where[1:], headers, key_row.row, event)
                 if found is not None:
                     return found
@@ -227,35 +223,15 @@ class Route:
 
     def ahead(self, records: Sequence[Record]) -> Decode:
         """The callable for these records, which come next; Avro is read for all of them at once."""
-        batch = self._avro_batch(records)
-        if batch is None:
+        if self._quick is None:
             return self.decode
-        quick, keys, events = batch
-        places = dict(zip([r.offset for r in records], range(len(records)), strict=True))
-        place_of, resets = places.get, self._resets
+        return self._avro_batch(self._quick, records) or self._quick.json or self.decode
 
-        def decode(
-            partition: int,
-            offset: int,
-            append_us: int,
-            headers: Headers,
-            key: bytes | None,
-            value: bytes | None,
-        ) -> Decoded:
-            place = place_of(offset)
-            if place is not None and self._resets == resets:
-                found = quick(partition, offset, append_us, headers, keys[place], events[place])
-                if found is not None:
-                    return found
-            return self.decode(partition, offset, append_us, headers, key, value)
-
-        return decode
-
-    def _avro_batch(self, records: Sequence[Record]) -> tuple[Quick, list[Any], list[Any]] | None:
-        """The key rows and envelopes of records (None for one of other schemas than the first
-        record's: one batch rarely has several), and the function for them.
+    def _avro_batch(self, ways: QuickWays, records: Sequence[Record]) -> Decode | None:
+        """The function for records whose key rows and envelopes are read (None for one of other
+        schemas than the first record's: one batch rarely has several).
         """
-        if self._quick is None or self._looks or len(records) < BATCH_MIN:
+        if self._looks or len(records) < BATCH_MIN:
             return None
         key, value = records[0].key or b"", records[0].value or b""
         key_direct = self._keys.direct.get(key[:CONFLUENT_BYTES])
@@ -267,8 +243,10 @@ class Route:
         if keys is None or events is None:
             return None
         sample = next((event.after for event in events if event is not None), None)
-        plans = direct.plan, key_direct.plan
-        return self._quick.events(*plans, sample, log=direct.log), keys, events
+        form = Form(direct.plan, key_direct.plan, log=direct.log)
+        read = zip(keys, events, strict=True)
+        read_ahead = dict(zip([r.offset for r in records], read, strict=True))
+        return ways.batch(form, sample)(read_ahead.get)
 
     def learn(self, headers: Headers, key: bytes | None, value: bytes | None) -> None:
         """Take the schemas of a record, without decoding its row.
