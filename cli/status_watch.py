@@ -12,14 +12,18 @@ from figwatch.validators.errors import ExitCode, FigwatchError
 from figwatch.validators.headline import Headline, Tone, headline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from rich.console import RenderableType
+    from rich.console import Console as RichConsole
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
     from figwatch.connectors.config import Config
 
 FINDINGS_MAX = 8
 """Open findings that are shown, the newest."""
+WIDTH_MAX = 1000
 _SIGNS = {
     Tone.GOOD: ("✓", "green"),
     Tone.WAIT: ("…", "yellow"),
@@ -75,11 +79,13 @@ def _look(config: "Config") -> "tuple[RenderableType, ExitCode]":
         return Text(
             f"cannot be asked: {problem.cause}\n{problem.fix}", style="red"
         ), error.exit_code
-    picture = glance(config.migration, said, document)
+    picture = glance(config.migration, said, document, stage)
     return picture, ExitCode.OK if view.complete else ExitCode.INCONCLUSIVE
 
 
-def glance(migration: str, said: Headline, document: "Mapping[str, Any]") -> "RenderableType":
+def glance(
+    migration: str, said: Headline, document: "Mapping[str, Any]", stage: str = ""
+) -> "RenderableType":
     """One look. `document` is that of `status --json`, with the open findings only."""
     from rich.console import Group
     from rich.panel import Panel
@@ -90,16 +96,36 @@ def glance(migration: str, said: Headline, document: "Mapping[str, Any]") -> "Re
     lines += [
         Text(text) for text in (said.detail, said.look_next and f"→ {said.look_next}") if text
     ]
-    title = f"figwatch {migration} · as of {instant(document['as_of_us'])}"
+    parts = (f"figwatch {migration}", stage and f"stage {stage}", instant(document["as_of_us"]))
+    title = " · ".join(part for part in parts if part)
     banner = Panel(Group(*lines), title=title, title_align="left", border_style=colour)
     return Group(banner, _pairs(document), *_findings(document))
+
+
+class Fitting:
+    """A table where it has room; narrower terminals get its rows as lines, with nothing cut off."""
+
+    def __init__(self, table: "Table", lines: "list[Text]") -> None:
+        self._table, self._lines = table, lines
+
+    def __rich_console__(
+        self, console: "RichConsole", options: "ConsoleOptions"
+    ) -> "Iterator[RenderableType]":
+        """Rich asks here what to draw."""
+        from rich.measure import Measurement
+
+        wide = options.update(width=WIDTH_MAX)
+        if Measurement.get(console, wide, self._table).maximum <= options.max_width:
+            yield self._table
+        else:
+            yield from self._lines
 
 
 def _pairs(document: "Mapping[str, Any]") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(header_style="bold", expand=False)
+    table, lines = Table(header_style="bold", expand=False), []
     table.add_column("pair")
     for name in (*VERDICTS, "in time", "p50 s", "p99 s", "verified"):
         table.add_column(name.replace("_", " "), justify="right")
@@ -113,7 +139,16 @@ def _pairs(document: "Mapping[str, Any]") -> "RenderableType":
         verified = _age(document["as_of_us"], pair["verified_through_us"])
         figures = (share, f"{lag['p50_seconds']:.3f}", f"{lag['p99_seconds']:.3f}", verified)
         table.add_row(Text(name), *counts, *figures)
-    return table
+        words = [
+            Text.assemble(count, f" {verdict.replace('_', ' ')}")
+            for verdict, count in zip(VERDICTS, counts, strict=True)
+        ]
+        words.append(Text(f"{share} in time, p50 {figures[1]} s, p99 {figures[2]} s"))
+        lines += [
+            Text(name, style="bold"),
+            Text(" · ").join([*words, Text(f"verified {verified}")]),
+        ]
+    return Fitting(table, lines)
 
 
 def _age(now_us: int, then_us: int) -> str:
@@ -132,12 +167,17 @@ def _findings(document: "Mapping[str, Any]") -> "list[RenderableType]":
     if not found:
         return [Text("no open findings", style="dim")]
     newest = sorted(found, key=lambda each: each[0], reverse=True)[:FINDINGS_MAX]
-    table = Table(header_style="bold", title="open findings, newest first", title_justify="left")
+    title = "open findings, newest first"
+    table = Table(header_style="bold", title=title, title_justify="left")
+    lines = [Text(title, style="bold")]
     for name in ("pair", "key", "kind", "columns", "since", "evidence"):
         table.add_column(name, overflow="fold")
     for _, name, finding in newest:
         since, columns = instant(finding["since_us"]), " ".join(finding["columns"])
-        cells = (name, key_text(finding["key"]), finding["kind"], columns, since)
-        table.add_row(*(Text(cell) for cell in (*cells, finding["evidence"])))
+        named = (name, key_text(finding["key"]), finding["kind"])
+        cells = (*named, columns, since, finding["evidence"])
+        table.add_row(*(Text(cell) for cell in cells))
+        lines.append(Text(" · ".join(cell for cell in cells if cell)))
     more = len(found) - len(newest)
-    return [table, Text(f"... and {more} more: figwatch findings --open")] if more else [table]
+    shown = Fitting(table, lines)
+    return [shown, Text(f"... and {more} more: figwatch findings --open")] if more else [shown]

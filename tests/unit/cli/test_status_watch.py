@@ -56,9 +56,25 @@ def test_the_newest_findings_are_listed_and_the_rest_counted():
     assert f"... and {20 - FINDINGS_MAX} more" in text
 
 
-def test_it_fits_a_narrow_terminal():
-    text = drawn(Headline(Tone.WAIT, "Nothing differs"), document(1), width=60)
-    assert max(map(len, text.splitlines())) <= 60
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_it_fits_a_narrow_terminal_and_cuts_nothing_off(width):
+    text = drawn(Headline(Tone.WAIT, "Nothing differs"), document(1), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text.replace("… Nothing differs", "")
+    words = " ".join(text.split())
+    assert "9 consistent · 0 in flight · 0 overdue · 1 divergent · 0 unknown" in words
+    assert {"id=0", "stale", "fence"} <= set(words.split())
+
+
+def test_a_wide_terminal_gets_a_table():
+    assert "┃ pair" in drawn(Headline(Tone.WAIT, "Nothing differs"), document(1), width=120)
+
+
+def test_the_stage_stands_in_the_title():
+    out = io.StringIO()
+    said = Headline(Tone.BAD, "1 key is divergent")
+    Console(file=out, width=80).print(glance("shop", said, document(1), "reads"))
+    assert "figwatch shop · stage reads · 1970" in out.getvalue()
 
 
 def test_nothing_measured_yet_is_said_and_not_divided_by():

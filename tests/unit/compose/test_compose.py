@@ -80,6 +80,13 @@ def test_a_password_of_ones_own_reaches_every_place():
             assert ":o7n@" in services[name]["environment"][variable]
 
 
+def test_kafka_keeps_its_records_where_the_volume_is(compose):
+    """Elsewhere they would be gone with the container, while connectors and slots go on."""
+    kafka = compose["services"]["kafka"]
+    (volume,) = kafka["volumes"]
+    assert kafka["environment"]["KAFKA_LOG_DIRS"] == volume["target"]
+
+
 def test_images_are_pinned(compose):
     for name, service in compose["services"].items():
         if name not in OURS:
