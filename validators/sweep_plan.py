@@ -12,7 +12,7 @@ import enum
 from figwatch.validators.canonical_kinds import Base
 from figwatch.validators.canonical_wire import Encoding
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import ColumnRule, PairRule
+from figwatch.validators.mapping import ColumnRule, PairRule, Transforms
 from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
 
 CHECKSUM_VERSION_MIN = 14
@@ -38,7 +38,11 @@ class Cast(enum.StrEnum):
     INT = "int"
     """Integers of which one side's, or both sides', have eight bytes."""
     NUMERIC = "numeric"
+    """Numbers; the source's times the mapping's factor, where it has one."""
     TEXT = "text"
+    """Texts; the source's through the mapping's values, where it has some."""
+    UTC = "utc"
+    """A time without zone beside one with."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ class ColumnPlan:
     shared: Cast | None
     family: Family
     why: str = ""
+    hashed_only: bool = False
+    """Its hash is made of the mapped value; a row that is read holds the raw one."""
+
+    @property
+    def in_lines(self) -> bool:
+        """Equal texts of both sides, as they are read, imply equal canonical values."""
+        return self.shared is not None and not self.hashed_only
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,11 +105,14 @@ def plan_pair(
     if refused is not None:
         return refused
     key = tuple(_column(r, source, target) for r in rule.key)
-    columns = tuple(_column(r, source, target) for r in rule.columns)
+    same_engine = servers[0].engine == servers[1].engine == "postgresql"
+    columns = tuple(
+        (_mapped_there(r, source, target) if same_engine else None) or _column(r, source, target)
+        for r in rule.columns
+    )
     order = _orders(rule, source, target)
     reasons: list[str] = []
     aligned = _aligned(rule, source, target, order, reasons)
-    same_engine = servers[0].engine == servers[1].engine == "postgresql"
     typed = same_engine and servers[0].probe == servers[1].probe and bool(servers[0].probe)
     if not aligned:
         return SweepPlan(Way.LOOKUP, key, columns, order, typed, tuple(reasons))
@@ -292,6 +306,32 @@ def _column(rule: ColumnRule, source: TableFacts, target: TableFacts) -> ColumnP
     # What acts on both sides alike keeps equal values equal.
     cast, family, why = _common(one, other)
     return ColumnPlan(rule, cast, family, why)
+
+
+_ZONES = {Family.TIMESTAMP, Family.TIMESTAMPTZ}
+_STAMPS = {Base.TIMESTAMP, Base.TIMESTAMPTZ}
+
+
+def _mapped_there(rule: ColumnRule, source: TableFacts, target: TableFacts) -> ColumnPlan | None:
+    """A column whose way through the mapping PostgreSQL can go itself, exactly: whole products of
+    decimals, words for words, UTC. Only where the mapping does nothing else to it.
+    """
+    other, one = target.column(rule.target), source.column(rule.source) if rule.source else None
+    if one is None or other is None or rule.source_encoding or rule.target_encoding or rule.cast:
+        return None
+    families, t = {one.family, other.family}, rule.transforms
+    types = {k.base for k in (rule.type, rule.source_type, rule.target_type) if k is not None}
+    if families == _ZONES and types <= _STAMPS and t == Transforms():
+        return ColumnPlan(rule, Cast.UTC, Family.TIMESTAMP, hashed_only=True)
+    numbers = families <= {Family.INT, Family.NUMERIC} and types <= {Base.DECIMAL}
+    if numbers and t.factor and t == Transforms(factor=t.factor):
+        return ColumnPlan(rule, Cast.NUMERIC, Family.NUMERIC, hashed_only=True)
+    words = families <= {Family.TEXT, Family.ENUM} and types <= {Base.TEXT}
+    whole = families == {Family.INT} and types <= {Base.INT}
+    if not (words or whole) or not t.values or t != Transforms(values=t.values):
+        return None
+    fits = all(type(value) is (str if words else int) for _, value in t.values)
+    return ColumnPlan(rule, Cast.TEXT, Family.TEXT, hashed_only=True) if fits else None
 
 
 def _common(  # noqa: PLR0911  # one for each family

@@ -106,11 +106,7 @@ class OneSide:
     @property
     def shared(self) -> list[ColumnPlan]:
         """What a line begins with: the key, and the columns whose texts can be compared."""
-        return [
-            p
-            for p in (*self.plan.key, *self.plan.columns)
-            if p.shared is not None or p in self.plan.key
-        ]
+        return [p for p in (*self.plan.key, *self.plan.columns) if p.in_lines or p in self.plan.key]
 
     def ordered(self, key: KeyText) -> list[tuple[str, str]]:
         """A key's columns and texts in the order of the index."""

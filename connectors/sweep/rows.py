@@ -85,14 +85,14 @@ class RowReader:
         self._side = side
         self._columns = agreed[1]
         self._keys = len(plan.key)
-        shared = [p for p in (*plan.key, *plan.columns) if p.shared is not None or p in plan.key]
+        shared = [p for p in (*plan.key, *plan.columns) if p.in_lines or p in plan.key]
         names = [
             p.rule.target if side is Side.TARGET else p.rule.source or p.rule.name for p in shared
         ]
         opaque = [
             (p, a)
             for p, a in zip((*plan.key, *plan.columns), (*agreed[0], *agreed[1]), strict=True)
-            if p.shared is None  # a key too: its text alone would not tell
+            if not p.in_lines  # a key too: its text alone would not tell
         ]
         filters = [name for name, _ in rule.filter(side)]
         wanted = [name for p, _ in opaque for name in p.rule.columns(side)]

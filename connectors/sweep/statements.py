@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from figwatch.connectors.sweep.keys import is_int8
 from figwatch.connectors.sweep.one_side import KeyText, OneSide, Range, Span
 from figwatch.connectors.sweep.postgres_catalogue import split_name
+from figwatch.validators.change import Side
 from figwatch.validators.sweep_facts import ColumnFacts, Family
 from figwatch.validators.sweep_plan import Cast, ColumnPlan
 
@@ -48,7 +49,7 @@ class PostgresStatements(OneSide):
         return self.lines(SQL("false"))
 
     def _written(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
-        name = self.column(facts.name)
+        name = self._value(facts, plan)
         if facts.family is Family.ARRAY:
             return SQL("array_to_json({})::text").format(name)
         if facts.type == "money":
@@ -57,6 +58,28 @@ class PostgresStatements(OneSide):
             return SQL("to_json({})::text").format(name)
         if plan is not None and plan.shared is Cast.NUMERIC:
             return SQL("trim_scale({}::numeric)").format(name)
+        return name
+
+    def _value(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
+        """A column, after what of the mapping can be done here (`sweep_plan` says where)."""
+        name: Composable = self.column(facts.name)
+        if plan is None or plan.shared is None:
+            return name
+        if plan.shared is Cast.UTC and facts.family is Family.TIMESTAMPTZ:
+            return SQL("timezone(interval '0', {})").format(name)
+        t = plan.rule.transforms
+        if self.side is Side.TARGET:
+            return name
+        if plan.shared is Cast.NUMERIC and t.factor:
+            return SQL("({}::numeric * {}::numeric)").format(name, Literal(t.factor))
+        if plan.shared is Cast.TEXT and t.values:
+            cases = [
+                SQL("WHEN {} THEN {}").format(Literal(one), Literal(str(other)))
+                for one, other in t.values
+            ]
+            return SQL('(CASE {0}::text COLLATE "C" {1} ELSE {0}::text END)').format(
+                name, SQL(" ").join(cases)
+            )
         return name
 
     # -- keys
@@ -247,7 +270,7 @@ class PostgresStatements(OneSide):
         else:
             if plan.family is Family.NUMERIC and "(" in facts.type:  # holds no infinity
                 template = _BOUNDED_NUMERIC
-            call = SQL(template).format(v=self.column(facts.name), s=Literal(seed))
+            call = SQL(template).format(v=self._value(facts, plan), s=Literal(seed))
         if facts.not_null:
             return call
         return SQL("COALESCE({}, {})").format(call, Literal(_NULL_HASH ^ seed))
@@ -255,7 +278,7 @@ class PostgresStatements(OneSide):
     def _text_form(self, plan: ColumnPlan) -> Composable:
         facts = self.facts(self.name_of(plan))
         if plan.shared is Cast.TEXT:
-            return SQL("{}::text").format(self.column(facts.name))
+            return SQL("{}::text").format(self._value(facts, plan))
         return self._written(facts, plan)
 
     def _md5(self, parts: Sequence[Composable]) -> Composed:

@@ -208,6 +208,65 @@ def test_every_type_of_key_is_swept_exactly(lab: Lab, name: str):
     found(result)
 
 
+MAPPED = {
+    "cents": (
+        "numeric(10,3), numeric", "{to: cents, factor: 100}",
+        "0.25=25 1.005=100.5 -7=-700 NaN=NaN NULL=NULL 0=0.00",
+        "0.25=-25 1=99 NULL=0 NaN=0 1.005=100",
+    ),
+    "euros": ("bigint, numeric(12,2)", "{to: euros, factor: 0.01}", "150=1.5 -1=-0.01", "150=15"),
+    "state": (
+        "text, text", "{to: state, values: {A: active, \"it's\": 'it''s', \"\": none}}",
+        "A=active it''s=it''s B=B active=active =none NULL=NULL a=a",
+        "A=A B=active =NULL NULL=none",
+    ),
+    "code": (
+        "int, bigint", "{to: code, type: int, values: {'-7': 7, '1': 4294967297}}",
+        "-7=7 1=4294967297 2=2 NULL=NULL", "-7=-7 1=1 2=4294967298 NULL=0",
+    ),
+    "seen": (
+        "timestamptz, timestamp", "seen",
+        "2024-02-29T12:00:00.5+02=2024-02-29T10:00:00.5 infinity=infinity NULL=NULL",
+        "2024-02-29T12:00+02=2024-02-29T12:00 infinity=-infinity NULL=infinity",
+    ),
+    "then": (
+        "timestamp, timestamptz", "then",
+        "1969-12-31T23:59:59=1969-12-31T23:59:59Z 0044-03-15T12:00_BC=0044-03-15T12:00Z_BC",
+        "2000-01-01T01:11:34.967296=2000-01-01T00:00:00.000001Z",
+    ),
+}  # fmt: skip
+"""By column: types, rule, values of both sides that are equal, and that are not."""
+
+
+@pytest.mark.parametrize("probe", ["", "SELECT 1 / 0"], ids=["typed", "md5"])
+def test_what_postgresql_can_map_exactly_shows_what_the_mapping_shows(
+    lab: Lab, probe: str, monkeypatch
+):
+    if probe:
+        monkeypatch.setattr("figwatch.connectors.sweep.postgres_catalogue._PROBE", probe)
+    for side, connection in enumerate((lab.source, lab.target)):
+        columns = ", ".join(f'"{n}" {m[0].split(", ")[side]}' for n, m in MAPPED.items())
+        connection.execute(f"CREATE TABLE t (id int PRIMARY KEY, {columns})")
+    expected, number = set(), 0
+    for name, (_, _, equal, different) in MAPPED.items():
+        for text in (equal, different):
+            for values in text.split(" "):
+                number += 1
+                for connection, value in zip(
+                    (lab.source, lab.target), values.split("="), strict=True
+                ):
+                    told = "NULL" if value == "NULL" else f"'{value.replace('_', ' ')}'"
+                    connection.execute(f'INSERT INTO t (id, "{name}") VALUES ({number}, {told})')
+                if text is different:
+                    expected.add(((number,), "value_mismatch", (name,)))
+    rules = ", ".join(f"{name}: {rule}" for name, (_, rule, _, _) in MAPPED.items())
+    pair = f"{{name: t, source: t, target: t, key: {{id: id}}, columns: {{{rules}}}}}"
+    for way in ("auto", "merge"):
+        result = lab.sweep(pair, f"settle_seconds: 0, way: {way}")
+        assert ("checksum" if way == "auto" else way, True) == (result.way, result.complete)
+        assert expected == found(result)
+
+
 CONFUSED = {
     "a": ("bigint", [("-5", "4294967291"), ("1", "4294967296")]),
     "b": ("numeric(10,2)", [("5.25", "-5.25"), ("0", "NULL")]),

@@ -87,8 +87,9 @@ def test_an_old_server_reads_and_a_table_with_heirs_is_refused():
 @pytest.mark.parametrize(
     "transforms",
     [
-        Transforms(factor="100"),
+        Transforms(factor="100", scale=2),
         Transforms(values=(("A", "active"),)),
+        Transforms(values=(("1", 2),), has_null_as=True, null_as=0),
         Transforms(split=0),
         Transforms(has_constant=True, constant=1),
         Transforms(source_path=("a",)),
@@ -99,6 +100,39 @@ def test_a_transform_of_one_side_goes_through_the_mapping(transforms: Transforms
     made = plan(INT, INT, transforms)
     assert isinstance(made, SweepPlan)
     assert (Way.MERGE, None) == (made.way, made.columns[0].shared)
+
+
+STAMP, ZONED = column("timestamp", Family.TIMESTAMP), column("timestamptz", Family.TIMESTAMPTZ)
+LABEL = column("label", Family.ENUM)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "transforms", "how", "shared"),
+    [
+        (INT, NUMBER, Transforms(factor="0.01"), {}, Cast.NUMERIC),
+        (NUMBER, MONEY, Transforms(factor="100"), {"type": kind_of("decimal(2)")}, Cast.NUMERIC),
+        (NUMBER, INT, Transforms(factor="100"), {"type": kind_of("int")}, None),
+        (INT, BIGINT, Transforms(values=(("1", 2),)), {"type": kind_of("int")}, Cast.TEXT),
+        (INT, BIGINT, Transforms(values=(("1", "2"),)), {}, None),
+        (INT, BIGINT, Transforms(values=(("1", True),)), {}, None),
+        (LABEL, TEXT, Transforms(values=(("A", "active"),)), {}, Cast.TEXT),
+        (LABEL, TEXT, Transforms(values=(("A", None),)), {}, None),
+        (STAMP, ZONED, Transforms(), {}, Cast.UTC),
+        (ZONED, STAMP, Transforms(), {"cast": kind_of("text")}, None),
+        (ZONED, STAMP, Transforms(), {"source_encoding": Encoding.MS}, None),
+        (STAMP, ZONED, Transforms(source_time_zone="UTC", target_time_zone="UTC"), {}, None),
+    ],
+)  # fmt: skip
+def test_what_postgresql_can_map_exactly_is_hashed_there(one, other, transforms, how, shared):
+    made = plan(one, other, transforms, **how)
+    assert isinstance(made, SweepPlan)
+    assert (shared, Way.MERGE if shared is None else Way.CHECKSUM) == (
+        made.columns[0].shared, made.way,
+    )  # fmt: skip
+    assert not made.columns[0].in_lines
+    elsewhere = plan(one, other, transforms, (SERVER, ServerFacts("mariadb", 10)), **how)
+    assert isinstance(elsewhere, SweepPlan)
+    assert elsewhere.columns[0].shared is None
 
 
 @pytest.mark.parametrize(
