@@ -91,7 +91,7 @@ class Worker:
             changes=self._changes,
             letters=self._letters,
             heartbeats=self._heartbeats,
-            settle=self._agreement.settle,
+            agreement=self._agreement,
             crash=app.crash,
         )
         self._sweeper = Sweeper(config, lambda: self.ready and 0 in self._judges.seats)

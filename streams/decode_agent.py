@@ -64,6 +64,13 @@ class Decoder(Protocol):
     def recall(self, memory: bytes) -> None: ...
 
 
+class Agreement(Protocol):
+    """What all workers know: `figwatch.streams.agreement.SharedAgreement`."""
+
+    async def refresh(self) -> None: ...
+    async def settle(self) -> None: ...
+
+
 class DeadLetter(msgspec.Struct, frozen=True):
     """A record that could not be decoded, as JSON in `<app>-dead-letters`."""
 
@@ -83,8 +90,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class DecodeAgent:
     """Decodes the raw partitions of this worker.
 
-    `changes` are the lanes of `<app>-changes`, `letters` those of `<app>-dead-letters`; `settle`
-    (`figwatch.streams.agreement`) is asked before records are handed on.
+    `changes` are the lanes of `<app>-changes`, `letters` those of `<app>-dead-letters`; what the
+    `agreement` says is asked before records are decoded, and before facts are handed on.
     """
 
     def __init__(
@@ -95,10 +102,10 @@ class DecodeAgent:
         changes: Lanes,
         letters: Lanes,
         heartbeats: Heartbeats,
-        settle: Callable[[], Awaitable[None]],
+        agreement: Agreement,
         crash: Callable[[BaseException], Awaitable[None]],
     ) -> None:
-        self._plan, self._decoder, self._settle = plan, decoder, settle
+        self._plan, self._decoder, self._agreement = plan, decoder, agreement
         self._changes, self._letters = changes, letters
         self._heartbeats, self._crash = heartbeats, crash
         self._slots = asyncio.Semaphore(BATCHES_ON_THE_WAY_MAX)
@@ -141,8 +148,9 @@ class DecodeAgent:
     async def _take(self, event: Any) -> None:
         batch: RawBatch = event.value
         topic, partition = event.message.topic, event.message.partition
+        await self._agreement.refresh()
         found = await self._decode(topic, partition, batch)
-        await self._settle()
+        await self._agreement.settle()
         marked: list[tuple[Progress, Batch]] = []
         if topic in self._plan.data_topics:
             marked.append(self._advance(topic, partition, batch, found))

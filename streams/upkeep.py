@@ -65,6 +65,7 @@ class Upkeep:
                 await asyncio.sleep(SPREAD_SECONDS / 2)
                 with contextlib.suppress(KafkaError):  # asked again soon
                     await self._agreement.follow()
+                await self._agreement.settle()
         except Exception as error:  # noqa: BLE001
             await self._app.crash(error)
 
