@@ -62,7 +62,10 @@ class _Line(msgspec.Struct, gc=False):
     end_offset: int | None = None
 
 
+_KCAT_FIELDS = frozenset({"tstype", "broker", "key_schema_id", "value_schema_id"})
+"""Fields that kcat prints besides, and nothing here needs."""
 _DECODER = msgspec.json.Decoder(_Line)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Capture:
@@ -108,11 +111,28 @@ def _parse(text: bytes, path: Path, number: int) -> Line:
             )
         key = _bytes(line.key, line.key_base64)
         value = _bytes(line.payload, line.payload_base64)
+        if value is None:
+            _no_stranger(text)
         return RawRecord(
             line.topic, line.partition, line.offset, at_us, _headers(line.headers), key, value
         )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _bad(path, number, str(error)) from error
+
+
+def _no_stranger(text: bytes) -> None:
+    """Refuse a record whose value may stand under another name: it would pass for a tombstone.
+
+    Raises:
+        ValueError: it has no payload, and fields that no capture has.
+    """
+    try:
+        fields = _FIELDS.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # kcat's own bytes
+    strange = sorted(fields.keys() - set(_Line.__struct_fields__) - _KCAT_FIELDS)
+    if strange and "payload" not in fields and "payload_base64" not in fields:
+        raise ValueError(f"no `payload` (a tombstone has null), but `{strange[0][:40]}`")
 
 
 def _decoded(text: bytes) -> _Line:

@@ -127,6 +127,19 @@ def test_a_record_without_key_payload_and_time_is_a_record(tmp_path):
     assert (None, None, 0, ()) == (found.key, found.value, found.append_us, found.headers)
 
 
+@pytest.mark.parametrize("more", [{}, {"tstype": "create"}, {"payload": None, "size": 0}])
+def test_a_record_without_a_value_is_a_tombstone(tmp_path, more):
+    place = {"topic": "t", "partition": 0, "offset": 1, "ts": 1}
+    (found,) = read(file(tmp_path, text(place | more)))
+    assert found.value is None
+
+
+def test_a_value_under_another_name_is_no_tombstone(tmp_path):
+    line = {"topic": "t", "partition": 0, "offset": 1, "ts": 1, "value": "{}"}
+    with pytest.raises(FigwatchError, match=r"no `payload`.*`value`"):
+        read(file(tmp_path, text(line)))
+
+
 def test_base64_stands_beside_what_json_cannot_show(tmp_path):
     changes = {"key": None, "payload": None, "key_base64": "AP8=", "payload_base64": "AAE="}
     found = one(tmp_path, **changes)
