@@ -24,6 +24,8 @@ from figwatch.validators.stages.facts import Approval, Compatibility, Document, 
 
 DOCUMENT_BYTES_MAX = 8_000_000
 NOT_FOUND = 404
+UNKNOWN_SUBJECT = [40401, 40402]
+"""The registry's codes for a subject or version that does not exist."""
 REGISTRY_KINDS = {"avro": "AVRO", "json_schema": "JSON"}
 REMEDY = "start the registry, or correct gates.prepare.registry"
 
@@ -64,7 +66,8 @@ def _fault(kind: str, data: bytes) -> str:
             fastavro.parse_schema(msgspec.json.decode(data))
         elif kind == "json_schema":
             schema = msgspec.json.decode(data)
-            jsonschema.validators.validator_for(schema).check_schema(schema)
+            latest = jsonschema.Draft202012Validator
+            jsonschema.validators.validator_for(schema, latest).check_schema(schema)
         elif kind == "asyncapi":
             return _asyncapi(YAML(typ="safe").load(text))
     except UnicodeDecodeError:
@@ -74,7 +77,8 @@ def _fault(kind: str, data: bytes) -> str:
     except jsonschema.SchemaError as error:
         return f"{error.json_path}: {error.message}"
     except (
-        SchemaParseException, UnknownType, TypeError, ValueError, KeyError, RecursionError,
+        SchemaParseException, UnknownType, TypeError, ValueError, KeyError, AttributeError,
+        RecursionError,
     ) as error:  # fmt: skip
         return f"{type(error).__name__}: {error}"
     return ""
@@ -123,12 +127,13 @@ def ask_registry(
         return Compatibility(subject, trouble.origin("registry", where))
     origin = Origin("registry", where, now_us, samples=1)
     said = answer if isinstance(answer, dict) else {}
-    if response.status_code == NOT_FOUND and said.get("error_code") in {40401, 40402}:
+    if response.status_code == NOT_FOUND and said.get("error_code") in UNKNOWN_SUBJECT:
         return Compatibility(subject, origin, is_new=True)
     if not response.is_success or not isinstance(said.get("is_compatible"), bool):
         cause = f"the registry answers {response.status_code}: {str(said.get('message', ''))[:200]}"
         return Compatibility(subject, Trouble(cause, REMEDY).origin("registry", where))
-    messages = said.get("messages") or []
+    messages = said.get("messages")
+    messages = messages if isinstance(messages, list) else []
     return Compatibility(
         subject, origin, said["is_compatible"], fault="; ".join(map(str, messages))
     )

@@ -82,5 +82,5 @@ def _samples(data: Any) -> list[Sample] | Trouble:
         if len(result) > SERIES_MAX:
             return Trouble(f"the query gives more than {SERIES_MAX} series", "aggregate it: sum")
         return [Sample(dict(each["metric"]), float(each["value"][1])) for each in result]
-    except (TypeError, KeyError, IndexError, ValueError):
+    except (TypeError, KeyError, IndexError, ValueError, OverflowError):
         return garbled

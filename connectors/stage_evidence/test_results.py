@@ -92,7 +92,7 @@ def _made_us(times: Iterable[str | None], changed_us: int) -> int:
                 if at.tzinfo
                 else min(changed_us, round(at.replace(tzinfo=LATEST_ZONE).timestamp() * 1e6))
             )
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, TypeError):
             continue
     return max(known, default=changed_us)
 

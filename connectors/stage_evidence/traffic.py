@@ -32,6 +32,8 @@ BOUNDARIES_LISTED_MAX = 12
 SLACK_SHARE = 0.001
 """By how much two counters of one histogram may disagree: they are not scraped as one."""
 FRACTION_MIN = 0.01
+SECONDS_MAX = 1e11
+"""No time is later than the year 5000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _measured(server: Prometheus, counted: str, window: Window) -> int | Trouble
     last = server.number(newest(counted), window.to_us)
     if isinstance(last, Trouble):
         return last
-    if last is None:
+    if last is None or abs(last) > SECONDS_MAX:
         return Trouble(f"Prometheus has nothing for {counted}", "correct façade or selector")
     samples = server.number(scrapes(counted, window.seconds), window.to_us)
     seen = server.number(looks(counted, window.seconds), window.to_us)

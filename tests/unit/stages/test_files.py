@@ -4,9 +4,11 @@ import pathlib
 
 import pytest
 
+from figwatch.connectors.config_stages import DocumentConfig
 from figwatch.connectors.stage_evidence.access_log import Wanted, parse_line, read_log
 from figwatch.connectors.stage_evidence.approvals import append_approval, read_approvals
 from figwatch.connectors.stage_evidence.coverage import read_coverage
+from figwatch.connectors.stage_evidence.documents import read_document
 from figwatch.connectors.stage_evidence.problems import Trouble
 from figwatch.connectors.stage_evidence.test_results import read_junit, read_sarif
 from figwatch.connectors.stage_evidence.traffic import Window
@@ -161,6 +163,19 @@ def test_the_level_of_a_result_is_that_of_its_rule_wherever_that_stands(file, re
 
 
 DEEP = "[" * 100_000
+
+
+def test_a_time_that_is_no_text_is_none(file):
+    run = '{"invocations": [{"endTimeUtc": true}], "results": []}'
+    path = file(f'{{"version": "2.1.0", "runs": [{run}]}}')
+    made_seconds = read_sarif(path).origin.observed_us / 1e6
+    assert pytest.approx(pathlib.Path(path).stat().st_mtime, abs=0.01) == made_seconds
+
+
+@pytest.mark.parametrize("text", ['{"$schema": 1}', "[" * 100_000, '{"$schema": {}}'])
+def test_a_schema_that_no_library_understands_is_not_valid(file, text):
+    config = DocumentConfig(path=file(text), kind="json_schema")
+    assert not read_document(config, (), 1).valid
 
 
 @pytest.mark.parametrize(
