@@ -1,6 +1,6 @@
 """What became of a saga, rule by rule. Pure: time is the watermark of its topics, never a clock.
 
-`assess` owns the order; `figwatch.validators.sagas.judge` calls it.
+`assess` owns the order; `figwatch.validators.sagas.saga` calls it.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What one partition says of its sagas, and how such summaries merge.
 
-Part of `figwatch.validators.summary.Summary`; made by `figwatch.validators.sagas.judge`.
+Part of `figwatch.validators.summary.Summary`; made by `figwatch.validators.sagas.saga`.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from figwatch.validators.outcome import Verdict
 from figwatch.validators.packing import STATE_VERSION, pack, unpack
 from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.sagas.instance import Instance
-from figwatch.validators.sagas.judge import SagaBooks
+from figwatch.validators.sagas.saga import SagaBooks
 from figwatch.validators.state import KeyState
 from figwatch.validators.turning import Turmoil, TurnState
 from tests.unit.verdict.stored import FOLDER, KEYS, go_on, recorded, story
