@@ -93,5 +93,17 @@ class OutboxConfig(Section):
     """A pair replicated both ways: only what is written while this outbox's side leads it must be
     published. Without it every change must, also those that a replicator writes."""
 
+    request: Expression | None = None
+    """Where the time stands at which the request came that led to the event (ISO 8601, or a number
+    whose size tells its unit): `header:requestedAt`. What a change takes until the other side shows
+    it is then measured from there."""
+
+    trace: Expression | None = "header:traceparent"
+    """Where the W3C trace context stands; a record without one is as good."""
+
+    objective_seconds: float | None = Field(default=None, gt=0)
+    """From the request until the other side shows it; `objective.convergence_seconds` when left
+    out."""
+
     aggregates_max: int = Field(default=1_000_000, ge=1000)
     """Aggregates remembered by the whole of figwatch."""

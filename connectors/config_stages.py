@@ -205,6 +205,10 @@ class TrafficGateConfig(Section):
 class WritesGateConfig(TrafficGateConfig):
     """Exit criteria of stage `writes`, besides those of `reads`."""
 
+    adjustment_share: float = Field(default=0.99, gt=0, lt=1)
+    """Share of adjustments that the other side must show within `objective_seconds` of their
+    request, of each outbox with `request`."""
+
     without: list[Literal["sagas", "reverse_replication", "no_loops"]] = Field(
         default=[], max_length=3
     )

@@ -22,16 +22,26 @@ from figwatch.connectors.debezium.shapes import Event, UnknownShapeError, event_
 from figwatch.connectors.outbox_definitions import definition_of, table_topic
 from figwatch.connectors.record_fields import Headers, RecordView, comparable, reader_of, text_of
 from figwatch.connectors.saga_decoder import instance_of
-from figwatch.validators.change import Malformed, Op, Side, Snapshot
+from figwatch.connectors.trace_context import request_us, trace_of
+from figwatch.validators.change import (
+    Change,
+    Heartbeat,
+    Malformed,
+    Op,
+    Side,
+    Snapshot,
+    Truncate,
+)
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.outbox.definition import UNKNOWN, Definition
-from figwatch.validators.write_records import OutboxChange, OutboxEvent
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, Written
 
 NO_AGGREGATE = "outbox_aggregate"
 """Reason of a change or a declared event that does not say which aggregate it belongs to."""
 
 Where: TypeAlias = tuple[str, int, int, int]
 Facts: TypeAlias = Sequence[OutboxChange | OutboxEvent | Malformed]
+Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | Written
 Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Facts]
 _OPS: Mapping[Any, Op] = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
 
@@ -106,6 +116,7 @@ class TableTopic:
             None if read else sources.position(event.source, op),
             sources.transaction_of(event.source, event.transaction),
             self._values(before) if whole and before is not None else None,
+            emitted_us=sources.emitted_us(view.document(Role.VALUE)),
         )
         return (change,)
 
@@ -126,6 +137,8 @@ class EventsTopic:
         self._type, self._aggregate = reader_of(config.event), reader_of(config.aggregate)
         self._id = reader_of(config.id) if config.id is not None else None
         self._tx = reader_of(config.transaction) if config.transaction is not None else None
+        self._request = reader_of(config.request) if config.request is not None else None
+        self._trace = reader_of(config.trace) if config.trace is not None else None
         self._content = {
             event.type: tuple(reader_of(where) for where in event.content.values())
             for event in config.events
@@ -178,8 +191,24 @@ class EventsTopic:
             (xxhash.xxh3_64_intdigest(own.encode()) >> 1 | 1) if own else 0,
             tx,
             self._fault(kind, document),
+            **self._asked(view),
         )
         return (event,)
+
+    def _asked(self, view: RecordView) -> dict[str, Any]:
+        """When the request came, its trace context, and what these are not."""
+        requested_us = request_us(self._request(view)) if self._request is not None else 0
+        trace = trace_of(self._trace(view)) if self._trace is not None else ""
+        problems = {
+            "no_request": requested_us == 0 and self._request is not None,
+            "bad_request": requested_us is None,
+            "bad_trace": trace is None,
+        }
+        return {
+            "requested_us": requested_us or 0,
+            "trace": trace or "",
+            "problems": tuple(name for name, is_so in problems.items() if is_so),
+        }
 
     def _fault(self, kind: str, document: Any) -> str:
         """The path in the payload to which its schema objects first."""
@@ -188,6 +217,17 @@ class EventsTopic:
             return ""
         error = next(iter(validator.iter_errors(document)), None)
         return "" if error is None else f"{error.json_path} ({error.validator})"[:200]
+
+
+def with_rows(facts: Sequence[Fact]) -> list[Fact]:
+    """Facts of one record, its outbox changes told which rows of pairs it changed."""
+    rows = tuple((fact.pair, fact.key) for fact in facts if isinstance(fact, Change))
+    return [
+        msgspec.structs.replace(fact, rows=rows)
+        if isinstance(fact, OutboxChange) and fact.committed
+        else fact
+        for fact in facts
+    ]
 
 
 def _validator(config: OutboxConfig, number: int, path: str) -> Any:

@@ -48,6 +48,9 @@ def definition_of(config: "Config", outbox: OutboxConfig) -> Definition:
         skew_us=round(config.sides[outbox.side].clock_skew_seconds * 1e6),
         pair=outbox.while_leading or "",
         lead=0 if outbox.side == config.source_side else 1,
+        objective_us=round(
+            (outbox.objective_seconds or config.objective.convergence_seconds) * 1e6
+        ),
         aggregates_max=-(-outbox.aggregates_max // partitions),
     )
 

@@ -171,6 +171,7 @@ class Replay:
     def _evaluate(self) -> None:
         self._evaluated_us, self._answered_us = self._now_us, 0
         self._judge.evaluate(self._now_us)
+        self._forward()
         self._publish(self._judge.take_findings())
 
     def _publish(self, findings: Iterable[Finding]) -> None:
@@ -231,6 +232,9 @@ class Replay:
                 Mark(*where, raw.offset, self._next[where], commit_us, commit_us is not None, span),
                 self._now_us,
             )
+        self._forward()
+
+    def _forward(self) -> None:
         for moved in self._judge.take_moved():
             self._judge.apply(moved, self._now_us)
 

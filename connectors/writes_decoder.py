@@ -11,14 +11,12 @@ from figwatch.connectors.config import Config
 from figwatch.connectors.debezium.avro import AvroReader
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.route import Record
-from figwatch.connectors.outbox_decoder import outbox_decoders
+from figwatch.connectors.outbox_decoder import Fact, outbox_decoders, with_rows
+from figwatch.connectors.outbox_definitions import table_topic
 from figwatch.connectors.record_fields import Headers
 from figwatch.connectors.registry import Registry
 from figwatch.connectors.saga_decoder import saga_decoders
-from figwatch.validators.change import Change, Heartbeat, Malformed, Truncate
-from figwatch.validators.write_records import Written
 
-Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | Written
 Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Sequence[Fact]]
 """(partition, offset, append time in microseconds, headers, key, value) to facts."""
 
@@ -40,6 +38,7 @@ class WritesDecoder:
         }
         for topic, decoders in outbox_decoders(config, avro, self._row_topics).items():
             self._others[topic] = [*self._others.get(topic, []), *decoders]
+        self._outbox_tables = frozenset(table_topic(config, box) for box in config.outboxes)
 
     @property
     def changed(self) -> int:
@@ -99,6 +98,8 @@ class WritesDecoder:
         decoders: list[Decode] = [*others]
         if topic in self._row_topics:
             decoders.insert(0, self.rows.for_topic(topic))
+            if topic in self._outbox_tables:
+                return _with_rows(_all_of(decoders))
         return decoders[0] if len(decoders) == 1 else _all_of(decoders)
 
 
@@ -116,5 +117,19 @@ def _all_of(decoders: Sequence[Decode]) -> Decode:
             for each in decoders
             for fact in each(partition, offset, append_us, headers, key, value)
         ]
+
+    return decode
+
+
+def _with_rows(inner: Decode) -> Decode:
+    def decode(
+        partition: int,
+        offset: int,
+        append_us: int,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes | None,
+    ) -> list[Fact]:
+        return with_rows(inner(partition, offset, append_us, headers, key, value))
 
     return decode

@@ -114,6 +114,28 @@ _OUTBOX = (
         needs="outbox",
         runbook="FigwatchOutboxFaults",
     ),
+    Panel(
+        "Time of an adjustment",
+        "From the request until the other side shows it, by leg: `request` to the commit, the "
+        "connector's `read`, its `record` and `event` in Kafka, `show` on the other side; `total` "
+        "is `request`, `record` and `show`. Points are traces.",
+        "s",
+        ((quantile("0.99", "pair, leg", "figwatch_adjustment_seconds"), "{{pair}} {{leg}} p99"),),
+        needs="adjustments",
+    ),
+    Panel(
+        "Adjustments not measured",
+        "Their events have no time of a request, or no usable trace context; or more wait than is "
+        "kept.",
+        "short",
+        (
+            (
+                increase("pair, problem", "figwatch_adjustment_problems_total"),
+                "{{pair}} {{problem}}",
+            ),
+        ),
+        needs="adjustments",
+    ),
 )
 
 _BOTH_WAYS = (

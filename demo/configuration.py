@@ -79,6 +79,7 @@ outboxes:
     aggregate_column: sku
     topic: outbox.event.StockLevel
     transaction: header:txId
+    request: header:requestedAt
     within_seconds: 3
     while_leading: stock               # what the replicator writes publishes nothing
     events:

@@ -6,7 +6,8 @@ So an answer from `/livez` says that the loop turns. Loopback by default.
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from figwatch.streams.gates import Gates
 from figwatch.validators.errors import FigwatchError
@@ -58,9 +59,10 @@ class Endpoint:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
-        text = generate_latest(self._registry)
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """The format that the scraper asks for: exemplars are in OpenMetrics only."""
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
     async def _livez(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")

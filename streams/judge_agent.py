@@ -9,7 +9,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,8 +29,8 @@ from figwatch.streams.sender import KeyValue
 from figwatch.streams.store import Store
 from figwatch.streams.stretch import partition_of
 from figwatch.validators.change import (
+    Forwarded,
     Gap,
-    Moved,
     Reading,
     Record,
     SweepAnswer,
@@ -50,7 +58,7 @@ class Judge(Protocol):
     def read(self, reading: Reading) -> None: ...
     def evaluate(self, now_us: int) -> None: ...
     def take_findings(self) -> list[Finding]: ...
-    def take_moved(self) -> list[Moved]: ...
+    def take_moved(self) -> Sequence[Forwarded]: ...
     def take_answers(self) -> list[SweepAnswer]: ...
     def take_dirty(self) -> Iterable[tuple[bytes, bytes | None]]: ...
     def load(self, states: MutableMapping[bytes, bytes], now_us: int) -> None: ...
@@ -215,8 +223,10 @@ class Seat:
         if answers:
             await desk.write(desk.sweeps, 0, answers)
 
-    async def _forward(self, moved: list[Moved]) -> None:
-        """Long values of moved rows go to the partition of their new key."""
+    async def _forward(self, moved: Sequence[Forwarded]) -> None:
+        """Long values of moved rows go to the partition of their new key, and what an event says of
+        its change to that of the changed row.
+        """
         parts: dict[int, list[KeyValue]] = {}
         for record in moved:
             where = partition_of(record.pair, record.key, self._desk.partitions)

@@ -111,6 +111,14 @@ CATALOGUE: tuple[Described, ...] = (
               "changes that must publish an event, and events: `matched`; `gap` (no event), "
               "`ghost` (no change), `duplicate`, other `content`, `order` or `schema`; "
               "`late`, `redelivered`, `undeclared`, `unknown`, `dropped`"),
+    Described("adjustment_seconds", HISTOGRAM, ("pair", "leg"),
+              "legs of a change with its outbox event: `request` (it came, to commit), `read` "
+              "(commit to the connector's reading), `record` (commit to its record in Kafka), "
+              "`event` (commit to its event), `show` (record to the other side's commit), `total` "
+              "(request to that commit); exemplars are the requests' traces"),
+    Described("adjustment_problems", COUNTER, ("pair", "problem"),
+              "changes whose legs are not all measured: `no_request` time, a `bad_request` time, "
+              "a `bad_trace` context, `forgotten` because more waited than is kept"),
     Described("objective_seconds", GAUGE, (), "the objective: `objective.convergence_seconds`"),
     Described("partitions_held", GAUGE, (), "internal partitions that this worker judges"),
     Described("build_info", GAUGE, ("version", "migration"), "always 1"),
@@ -172,7 +180,7 @@ figwatch.
 """
 
 TAIL = """
-Both histograms have the bounds 0.05 and 1.0. Counters count what this process saw since it
+All histograms have the bounds 0.05 and 1.0. Counters count what this process saw since it
 started: what another worker counted before a partition came here is not counted again. Counters of
 what is rare are there, at 0, before it happens, so that an alert on their growth hears of the first
 time. The pair `figwatch_canary`, where it is enabled, differs on purpose: leave it out of sums over

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, get_args
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from figwatch.streams import outbox_metrics, saga_metrics, two_way_metrics
+from figwatch.streams import leg_metrics, outbox_metrics, saga_metrics, two_way_metrics
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
@@ -25,11 +25,12 @@ from figwatch.validators.books import Alarm
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side
 from figwatch.validators.convergence import Quantiles
+from figwatch.validators.outbox.legs import BOUNDS_SECONDS
 from figwatch.validators.outcome import Kind
 from figwatch.validators.summary import PairSummary, Summary
 
-BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Bounds of both histograms: 0.05 and 1.0 are what gates ask about."""
+BUCKETS_SECONDS = BOUNDS_SECONDS
+"""Bounds of all histograms: 0.05 and 1.0 are what gates ask about."""
 _US = 1_000_000
 
 Name: TypeAlias = tuple[str, ...]
@@ -75,6 +76,7 @@ def _counts(summary: Summary) -> Iterator[tuple[Name, int]]:
     yield from saga_metrics.counts(summary)
     yield from two_way_metrics.counts(summary)
     yield from outbox_metrics.counts(summary)
+    yield from leg_metrics.counts(summary)
 
 
 def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
@@ -89,6 +91,7 @@ def _begun(summaries: Iterable[Summary]) -> Iterator[Name]:
         yield from saga_metrics.begun(summary)
         yield from two_way_metrics.begun(summary)
         yield from outbox_metrics.begun(summary)
+        yield from leg_metrics.begun(summary)
 
 
 def _samples(name: Name, sketch: Quantiles) -> Iterator[tuple[Name, int]]:
@@ -140,7 +143,7 @@ class WorkerMetrics(Collector):
         """Yield every family."""
         summaries = list(self._summaries())  # brings the counters up to date
         yield from self._counters(summaries)
-        yield from self._histograms()
+        yield from self._histograms(summaries)
         yield from self._gauges(summaries)
         yield from self._local()
 
@@ -153,7 +156,9 @@ class WorkerMetrics(Collector):
         }
         made["within"] = family("converged_within_objective")
         made["transient"] = family("transient")
-        grouped = ("saga", "saga_events", "outbox_events", *two_way_metrics.COUNTERS)
+        grouped = (
+            "saga", "saga_events", "outbox_events", leg_metrics.COUNTER, *two_way_metrics.COUNTERS,
+        )  # fmt: skip
         made |= {name: family(name) for name in grouped}
         totals = dict.fromkeys(_begun(summaries), 0) | self._books.totals
         for (kind, *labels), total in sorted(totals.items()):
@@ -163,19 +168,25 @@ class WorkerMetrics(Collector):
                 made[kind].add_metric(labels, total)
         yield from made.values()
 
-    def _histograms(self) -> Iterator[Metric]:
+    def _histograms(self, summaries: list[Summary]) -> Iterator[Metric]:
         convergence: Any = family("convergence_seconds")
         capture: Any = family("capture_seconds")
         sagas: Any = family("saga_seconds")
+        legs: Any = family(leg_metrics.HISTOGRAM)
+        traced = leg_metrics.exemplars(summaries)
         for name in sorted({n[:-1] for n in self._books.totals if n[-1] == "sum"}):
             buckets, total = self._buckets(name)
             if name[0] == "convergence":
                 convergence.add_metric([name[1]], buckets, total)
             elif name[0] == "saga_seconds":
                 sagas.add_metric([name[1]], buckets, total)
+            elif name[0] == leg_metrics.HISTOGRAM:
+                found = traced.get((name[1], name[2]), {})
+                with_traces = [(le, count, found.get(le)) for le, count in buckets]
+                legs.add_metric([name[1], name[2]], with_traces, total)
             else:
                 capture.add_metric([name[1], self._side(name[2])], buckets, total)
-        yield from (convergence, capture, sagas)
+        yield from (convergence, capture, sagas, legs)
 
     def _buckets(self, name: Name) -> tuple[list[tuple[str, float]], float]:
         """Cumulative counts; a sketch bucket counts where its middle lies (within 0.5 %)."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
 
 
 class Side(enum.IntEnum):
@@ -302,9 +302,13 @@ Record: TypeAlias = (
     | SagaEvent
     | OutboxChange
     | OutboxEvent
+    | Trip
     | Turn
 )
 """What travels in `<app>-changes`."""
+
+Forwarded: TypeAlias = Moved | Trip
+"""What a judge sends on to the partition of another key; routed by (pair, key) like any change."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)

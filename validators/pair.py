@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from figwatch.validators.outbox.legs import Legs
+
 _NEVER = 1 << 62
 UNBOUNDED = 1 << 62
 """What a replay lists: everything."""
@@ -106,6 +108,8 @@ class Pair:
         that are judged both ways (`figwatch.validators.turning`)."""
         self.measures = True
         """Its samples and alarms count: not of a direction that does not lead."""
+        self.legs: tuple[Legs, ...] = ()
+        """Who wants to hear when the other side shows a version of this one."""
 
     def add_stream(self, side: Side, index: int) -> None:
         """Take a raw partition of one side, by its number in the judge's list."""

@@ -13,9 +13,9 @@ import msgspec
 from figwatch.validators import layout
 from figwatch.validators.change import (
     Change,
+    Forwarded,
     Gap,
     Malformed,
-    Moved,
     Reading,
     Record,
     Snapshot,
@@ -34,7 +34,7 @@ from figwatch.validators.summary import Summary
 from figwatch.validators.turning import PREFIX as TURN
 from figwatch.validators.turning import Turning, pack_turn, unpack_turn
 from figwatch.validators.turning_summary import combined
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Turn
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
 
 NEVER_US = 1 << 62
 
@@ -61,6 +61,8 @@ class PartitionJudge:
         self._layout_told = False
         """The changelog says of which version its layout is."""
         self.outboxes = OutboxJudge(outboxes, self._ground, self._leads)
+        for name, pair in self.rows.pairs.items():
+            pair.legs = self.outboxes.follow(name.removesuffix(SUFFIX), pair.rules.source_topics)
         self._row_topics = frozenset(t for p in pairs for t in p.source_topics + p.target_topics)
 
     # -- records ---------------------------------------------------------------------------------
@@ -75,6 +77,8 @@ class PartitionJudge:
             self._malformed(record, now_us)
         elif isinstance(record, Gap):
             self._gap(record, now_us)
+        elif isinstance(record, Trip):
+            self.outboxes.trip(record)
         elif isinstance(record, Turn):
             if record.pair in self.turnings:
                 self.turnings[record.pair].turn(record, now_us)
@@ -173,10 +177,11 @@ class PartitionJudge:
         """Findings opened, changed or resolved since the last call."""
         return [_seen_outside(finding) for finding in self.rows.take_findings()]
 
-    def take_moved(self) -> list[Moved]:
+    def take_moved(self) -> list[Forwarded]:
         """Records for `<app>-changes`, to be routed by (pair, key) like any change."""
         # The mirror's are made of these when they come.
-        return [moved for moved in self.rows.take_moved() if not is_mirror(moved.pair)]
+        moved = [moved for moved in self.rows.take_moved() if not is_mirror(moved.pair)]
+        return [*moved, *self.outboxes.take_trips()]
 
     def take_answers(self) -> list[SweepAnswer]:
         """What became of a sweep's suspects since the last call."""

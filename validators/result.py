@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from figwatch.validators.finding import Finding
+from figwatch.validators.outbox.legs import LegBooks
 from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.sagas.summary import SagaSummary
 from figwatch.validators.summary import PairSummary, Summary
@@ -66,6 +67,26 @@ def outbox_json(outbox: OutboxSummary) -> dict[str, Any]:
         "waiting": outbox.waiting,
         "known_us": outbox.known_us,
         "cases": [msgspec.structs.asdict(case) for case in outbox.cases],
+        "legs": {pair: _legs_json(books) for pair, books in outbox.legs.items()},
+    }
+
+
+def _legs_json(books: LegBooks) -> dict[str, Any]:
+    """Legs of the changes of one pair (`figwatch.validators.outbox.legs`), and what was not told of
+    them.
+    """
+    return {
+        "problems": books.problems,
+        "seconds": {
+            leg: {
+                "count": sketch.count,
+                "within_objective": sketch.within,
+                "p50": sketch.quantile_seconds(0.5),
+                "p99": sketch.quantile_seconds(0.99),
+                "max": sketch.max_us / 1e6,
+            }
+            for leg, sketch in books.legs.items()
+        },
     }
 
 

@@ -84,8 +84,11 @@ class RowRecords:
                 fence_trust.written_again(pair, key, index, change.offset)
             self._hold_times(pair, stream, change, lost=lost)
             clocks_us = pair.rules.clocks_us
+            shown = state.source.shown
             samples = source_explains(state.source, state.target, clocks_us)
             self._books.converged(pair, samples, now_us)
+            if pair.legs and samples:
+                _tell_legs(pair, change.key, state.source, shown, samples)
         return effect
 
     def _target_change(
@@ -104,6 +107,8 @@ class RowRecords:
                 new=effect is Effect.NEW, clocks_us=pair.rules.clocks_us,
             )  # fmt: skip
             self._books.converged(pair, samples, now_us)
+            if pair.legs and samples and state.source is not None:
+                _tell_legs(pair, change.key, state.source, shown, samples)
             # What leaves the row as it was shows nothing that did not stand there already.
             if effect is Effect.NEW and _is_timed(change):
                 key = table_key(change.pair, change.key)
@@ -235,6 +240,14 @@ def _leaving(
             change.offset,
         )
     ]
+
+
+def _tell_legs(pair: Pair, key: bytes, source: Source, before: int, samples_us: list[int]) -> None:
+    """The other side showed versions beyond the one at `before`: whoever leads, because only what
+    published an event counts.
+    """
+    for legs in pair.legs:
+        legs.shown(key, source, before, samples_us)
 
 
 def _is_timed(change: Change) -> bool:

@@ -86,6 +86,10 @@ class OutboxChange(msgspec.Struct, frozen=True, array_like=True, tag=22, gc=Fals
     tx: int | None = None
     before: tuple[str | None, ...] | None = None
     """The declared columns before it, where the record has them all."""
+    rows: tuple[tuple[str, bytes], ...] = ()
+    """Pairs that the same record feeds, with the row's key there."""
+    emitted_us: int = 0
+    """When the connector read it (0: the record does not say)."""
 
 
 class OutboxEvent(msgspec.Struct, frozen=True, array_like=True, tag=23, gc=False):
@@ -108,6 +112,28 @@ class OutboxEvent(msgspec.Struct, frozen=True, array_like=True, tag=23, gc=False
     """What its schema objects to."""
     at_us: int = 0
     committed: bool = False
+    requested_us: int = 0
+    """When the request came that led to it (0: it does not say)."""
+    trace: str = ""
+    """Trace id and span id of its trace context, joined by `-` (empty: it has none)."""
+    problems: tuple[str, ...] = ()
+    """What its time of request and its trace context are not: see `outbox.legs.PROBLEMS`."""
+
+
+class Trip(msgspec.Struct, frozen=True, array_like=True, tag=24, gc=False):
+    """A change that has met its event, on its way to the partition of a row of a pair."""
+
+    outbox: str
+    pair: str
+    key: bytes
+    position: tuple[int, ...] | None
+    commit_us: int
+    emitted_us: int
+    append_us: int
+    event_us: int
+    requested_us: int
+    trace: str = ""
+    problems: tuple[str, ...] = ()
 
 
 Written: TypeAlias = SagaEvent | OutboxChange | OutboxEvent

@@ -143,6 +143,19 @@ def commit_us(source: Source) -> int | None:
     return None if millis is None or abs(millis) > _GREATEST // 1_000 else millis * 1_000
 
 
+def emitted_us(document: Any) -> int:
+    """When the connector made a record, by its own clock, in microseconds: the envelope's time, or
+    the one that a flattened record was given; 0 where it does not say.
+    """
+    inner = document.get("payload", document) if isinstance(document, dict) else None
+    if not isinstance(inner, dict):
+        return 0
+    flat = "source" not in inner
+    micros = integer(inner.get("__ts_us" if flat else "ts_us"))
+    millis = integer(inner.get("__ts_ms" if flat else "ts_ms"))
+    return micros or (millis or 0) * 1000
+
+
 def snapshot_of(source: Source, op: Op) -> Snapshot:
     """Where the event came from; a read whose record does not say so is a snapshot's row."""
     value = source.snapshot

@@ -197,7 +197,12 @@ def _writes(config: Config, settings: TrafficGateConfig, view: Overview) -> Writ
         tuple(pair.name for pair in config.pairs if pair.name != CANARY_PAIR),
         tuple(outbox.name for outbox in config.outboxes),
         frozenset(pair.name for pair in config.pairs if pair.two_way),
-        WritesCriteria(settings.saga_success_min, _us(settings.fallback_age_max_seconds)),
+        WritesCriteria(
+            settings.saga_success_min,
+            _us(settings.fallback_age_max_seconds),
+            config.gates.writes.adjustment_share,
+        ),
+        tuple(outbox.name for outbox in config.outboxes if outbox.request is not None),
     )
 
 

@@ -19,10 +19,10 @@ from figwatch.streams.stretch import Progress, destination, observe, partition_o
 from figwatch.validators.change import (
     Barrier,
     Change,
+    Forwarded,
     Gap,
     Malformed,
     Mark,
-    Moved,
     Reading,
     Record,
     Topology,
@@ -81,7 +81,7 @@ class _Lane:
         """A mark may overtake what is on its way: nothing but acknowledgements hold it back."""
         self._unread.append((now_us, encode(mark)))
 
-    def read(self, count: int, now_us: int) -> list[Moved]:
+    def read(self, count: int, now_us: int) -> list[Forwarded]:
         """Apply some records, and all that have waited for too long."""
         while self._unread and (count > 0 or self._unread[0][0] < now_us - BEHIND_US_MAX):
             self.judge.apply(decode_record(self._unread.popleft()[1]), now_us)
@@ -210,7 +210,7 @@ class Scattered(PartitionJudge):
         """Of every judge."""
         return [finding for lane in self._lanes for finding in lane.judge.take_findings()]
 
-    def take_moved(self) -> list[Moved]:
+    def take_moved(self) -> list[Forwarded]:
         """Nothing: they have gone their way."""
         return []
 

@@ -23,6 +23,7 @@ from figwatch.validators.summary import encode_summary
 from tests.component.both_ways import BothWays
 from tests.unit.sagas.sagas import GOOD, REFUSED, Bench
 from tests.unit.verdict.timeline import Timeline
+from tests.unit.writes.adjusted import Adjusted
 from tests.unit.writes.outbox_bench import Bench as Outbox
 
 PLAN = SimpleNamespace(
@@ -43,11 +44,12 @@ class Worker:
         self.sagas = Bench()
         self.mirrored = BothWays()
         self.outbox = Outbox()
+        self.adjusted = Adjusted()
         self.readings = Readings(None, unreachable, list, time.time_ns, 0.001)
         self._books = Books()
         for number, summary in enumerate(self._now()):
             self._books.opened(number, summary)
-        self._fleet = Fleet({}, PLAN, 5, 15_000_000, lambda: True)
+        self._fleet = Fleet({}, PLAN, 6, 15_000_000, lambda: True)
         self._fleet.current = True
         self.registry = CollectorRegistry()
         self.registry.register(
@@ -64,8 +66,8 @@ class Worker:
         rows, canary = (line.judge.summary(line.now_us) for line in (self.rows, self.canary))
         sagas = self.sagas.judge.summary(self.sagas.now)
         mirrored = self.mirrored.judge.summary(self.mirrored.now)
-        outbox = self.outbox.judge.summary(self.outbox.now)
-        for number, summary in enumerate((rows, canary, sagas, mirrored, outbox)):
+        outboxes = (one.judge.summary(one.now) for one in (self.outbox, self.adjusted))
+        for number, summary in enumerate((rows, canary, sagas, mirrored, *outboxes)):
             summary.partition = number
             yield summary
 
@@ -87,6 +89,7 @@ class Worker:
         self.canary.source("A").target("A").settle()
         self.sagas.happen(*GOOD)
         self.mirrored.copied("once")
+        self.adjusted.adjust(10)
         self._failed_readings()  # the names of errors are not known before one happened
 
     def happen(self):
@@ -127,6 +130,9 @@ class Worker:
     def _outbox(self):
         self.outbox.row(10, 0, op="c").known()
 
+    def _adjustments(self):
+        self.adjusted.adjust(9, traced=False).adjust(8)
+
     def _failed_readings(self):
         async def a_while():
             with contextlib.suppress(TimeoutError):
@@ -138,7 +144,7 @@ class Worker:
 
 CAUSES = (
     "duplicates", "unknown keys", "broken assumption", "divergence", "sweep", "canary", "sagas",
-    "failed readings", "both ways", "outbox",
+    "failed readings", "both ways", "outbox", "adjustments",
 )  # fmt: skip
 
 

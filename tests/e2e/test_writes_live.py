@@ -11,6 +11,7 @@ from figwatch.demo.keyspace import FAULTS
 from figwatch.demo.orders.orchestrator import CrashedError
 from figwatch.demo.orders.participants import OrderFault
 from figwatch.demo.service import PUBLISH
+from figwatch.validators.outbox.legs import Leg
 from figwatch.validators.outbox.summary import FAULTS as FAULTS_OF_EVENTS
 from tests.e2e.writes_live import WritesLive
 
@@ -38,12 +39,14 @@ def turned(stack, tmp_path_factory):
         live.until((0, True), lambda: switched(live.ask("cutover", "check")))
         live.until("more", lambda: "more" if live.adjusted > told.before + 50 else "few")
         live.load(flows=False)
-        told.after = live.adjusted - told.before
         live.until(set(), live.differences)
         live.until(ALL, live.at_rest)
+        told.after = live.adjusted - told.before  # the last one was under way
         told.checked = live.ask("cutover", "check")
         told.findings = live.findings()
         live.until({"matched": told.after}, live.outbox)
+        live.until(told.after, lambda: live.legs().get("total", {}).get("count"))
+        told.legs = live.legs()
         yield told
 
 
@@ -60,6 +63,16 @@ def test_authority_turns_round_under_load_without_a_false_finding(turned):
     assert (0, True) == switched(turned.checked)
     assert ([], []) == (turned.findings, turned.live.refused)
     assert min(turned.before, turned.after) > 20, "nothing was written meanwhile"
+
+
+def test_every_leg_of_an_adjustment_is_measured_from_its_request_to_the_monolith(turned):
+    legs = turned.legs
+    assert set(Leg) == set(legs)
+    assert {turned.after} == {leg["count"] for leg in legs.values()}
+    assert all(0 <= leg["p50"] < 60 for leg in legs.values()), legs
+    assert legs["total"]["max"] > max(legs[leg]["p50"] for leg in ("request", "record", "show"))
+    problems = turned.live.status()["outboxes"]["stock"]["legs"]["stock"]["problems"]
+    assert {} == {name: n for name, n in problems.items() if name != "no_request"}
 
 
 def published(delta, on_hand, sku=str(FAULTS[11])):

@@ -156,6 +156,10 @@ class WritesLive:
         counts = self.status()["outboxes"]["stock"]["counts"]
         return {outcome: n for outcome, n in counts.items() if n and outcome != "unknown"}
 
+    def legs(self):
+        """How long adjustments took, by leg."""
+        return self.status()["outboxes"]["stock"]["legs"].get("stock", {}).get("seconds", {})
+
     def service(self, *statements):
         """One transaction on the service's database, past the service."""
         with psycopg.connect(self.endpoints.dsn["service"]) as connection:

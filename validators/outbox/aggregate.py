@@ -17,6 +17,23 @@ RECENT_MAX = 32
 MISSING_MAX = 16
 
 
+class Way(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the legs of a change are measured by: see `OutboxChange`."""
+
+    rows: tuple[tuple[str, bytes], ...]
+    position: tuple[int, ...] | None
+    emitted_us: int
+    append_us: int
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an event says of its request: see `OutboxEvent`."""
+
+    requested_us: int
+    trace: str
+    problems: tuple[str, ...]
+
+
 class Expected(msgspec.Struct, array_like=True, gc=False):
     """A change that must publish an event."""
 
@@ -28,6 +45,7 @@ class Expected(msgspec.Struct, array_like=True, gc=False):
     number: int
     perhaps: bool = False
     """It is not known whether it must: what the row was before is not known."""
+    way: Way | None = None
 
 
 class Told(msgspec.Struct, array_like=True, gc=False):
@@ -38,6 +56,7 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     append_us: int
     tx: int | None
     number: int
+    asked: Asked | None = None
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
@@ -79,6 +98,7 @@ def same_kind(change: Expected, event: Told) -> bool:
 def meet(aggregate: Aggregate, change: int, event: int) -> bool:
     """Take a change and its event off; returns whether they stood in the order of the others."""
     mine, told = aggregate.changes.pop(change), aggregate.events.pop(event)
+    mine.way = None
     aggregate.recent = [*aggregate.recent, mine][-RECENT_MAX:]
     last_event, last_change = aggregate.met
     ordered = (told.number > last_event) == (mine.number > last_change)

@@ -85,6 +85,8 @@ class Definition:
     """Only what is written while the table's side leads this pair must be published."""
     lead: int = 0
     """Which side that is: 0 the configuration's authority, 1 the other one."""
+    objective_us: int = 1_000_000
+    """How long it may take from the request until the other side shows it."""
     aggregates_max: int = 100_000
     """Aggregates that one judge remembers; beyond it the one seen longest ago is forgotten."""
 

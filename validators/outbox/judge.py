@@ -8,7 +8,7 @@ the other side led) is unknown, never a fault. `figwatch.validators.partition` p
 rows; state goes to the join table's changelog.
 """
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 
 import msgspec
 
@@ -17,9 +17,11 @@ from figwatch.validators.outbox.aggregate import (
     MISSING_MAX,
     QUEUE_MAX,
     Aggregate,
+    Asked,
     Expected,
     Row,
     Told,
+    Way,
     fits,
     instead,
     meet,
@@ -27,8 +29,9 @@ from figwatch.validators.outbox.aggregate import (
     same_kind,
 )
 from figwatch.validators.outbox.definition import UNKNOWN, Definition
+from figwatch.validators.outbox.legs import REQUEST_AWAY_US, LegBooks, Legs
 from figwatch.validators.outbox.summary import LISTED_MAX, OutboxCase, OutboxSummary
-from figwatch.validators.write_records import OutboxChange, OutboxEvent
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, Trip
 
 PREFIX = b"\0outbox\0"
 """Keys of aggregates in the join table; pair names start with a letter."""
@@ -47,6 +50,8 @@ class OutboxBooks(msgspec.Struct, array_like=True, gc=False):
     known_us: int = 0
     begun: bool = False
     """`from_us` is behind where reading began."""
+    legs: dict[str, LegBooks] = {}
+    """By pair."""
 
 
 class Ground(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +75,9 @@ class Outbox:
         self.kept: dict[bytes, bytes] = {}
         self.open: set[bytes] = set()
         self.dirty: set[bytes] = set()
+        self.legs: dict[str, Legs] = {}
+        """Of the pairs that follow the table, by name."""
+        self.trips: list[Trip] = []
         self._rules = {rule.type: n for n, rule in enumerate(definition.events)}
         self._leads = leads
         self._looked_us = 0
@@ -92,13 +100,15 @@ class Outbox:
         else:
             remember(one, change.row, Row(new, change.position, change.at_us))
         if change.committed:
+            rows = tuple(row for row in change.rows if row[0] in self.legs)
+            way = Way(rows, change.position, change.emitted_us, change.append_us) if rows else None
             for n, rule in enumerate(self.definition.events):
                 required = rule.required(change.op, old, new)
                 if required is not False:
                     one.number += 1
                     one.changes.append(
                         Expected(n, rule.expected(old, new), change.at_us, change.tx, one.number,
-                                 perhaps=required is None)
+                                 perhaps=required is None, way=way)
                     )  # fmt: skip
         self._put(change.aggregate, one, now_us)
 
@@ -117,12 +127,32 @@ class Outbox:
         if event.fault:
             self._fault("schema", event.aggregate, rule, event.append_us, now_us, (event.fault,))
         one.number += 1
-        one.events.append(Told(rule, event.values, event.append_us, event.tx, one.number))
+        asked = Asked(event.requested_us, event.trace, event.problems) if self.legs else None
+        one.events.append(Told(rule, event.values, event.append_us, event.tx, one.number, asked))
         self._put(event.aggregate, one, now_us)
 
     def lost(self, before_us: int) -> None:
         """Records of one of the topics could not be read, all from before an instant."""
         self.books.from_us = max(self.books.from_us, before_us)
+
+    def follow(self, pair: str) -> Legs:
+        """Measure the legs of a pair."""
+        books = self.books.legs.setdefault(pair, LegBooks({}, {}, {}))
+        self.legs[pair] = legs = Legs(books, self.definition.objective_us)
+        return legs
+
+    def moved(self) -> bool:
+        """Whether a leg was measured since the last call."""
+        dirty = [legs for legs in self.legs.values() if legs.dirty]
+        for legs in dirty:
+            legs.dirty = False
+        return bool(dirty)
+
+    def resume(self, books: OutboxBooks) -> None:
+        """Go on with books from the changelog."""
+        self.books = books
+        for pair, legs in self.legs.items():
+            legs.books = books.legs.setdefault(pair, LegBooks({}, {}, {}))
 
     # -- deciding --------------------------------------------------------------------------------
 
@@ -201,10 +231,26 @@ class Outbox:
 
     def _meet(self, key: bytes, one: Aggregate, change: int, event: int, now_us: int) -> None:
         known = one.changes[change]
+        self._send(known, one.events[event])
         ordered = meet(one, change, event)
         self._count("matched")
         if not ordered and self._told(known.at_us):
             self._fault("order", key, known.rule, known.at_us, now_us)
+
+    def _send(self, change: Expected, event: Told) -> None:
+        """Tell the partitions of the change's row, which hear when it is shown."""
+        way, asked = change.way, event.asked
+        if way is None or asked is None:
+            return
+        if asked.requested_us and abs(change.at_us - asked.requested_us) > REQUEST_AWAY_US:
+            asked = Asked(0, asked.trace, (*asked.problems, "bad_request"))
+        self.trips += [
+            Trip(
+                self.definition.name, pair, key, way.position, change.at_us, way.emitted_us,
+                way.append_us, event.append_us, asked.requested_us, asked.trace, asked.problems,
+            )
+            for pair, key in way.rows
+        ]  # fmt: skip
 
     def _told(self, at_us: int) -> bool:
         """Whether the streams can say anything of an instant."""
@@ -269,9 +315,8 @@ class Outbox:
     def summary(self) -> OutboxSummary:
         """Counts of this partition."""
         books = self.books
-        return OutboxSummary(
-            dict(books.counts), len(self.open), books.known_us, list(reversed(books.cases))
-        )
+        cases = list(reversed(books.cases))
+        return OutboxSummary(dict(books.counts), len(self.open), books.known_us, cases, books.legs)
 
 
 def _again(change: OutboxChange, last: Row) -> bool:
@@ -296,6 +341,16 @@ class OutboxJudge:
         self._ground = ground
         self._dirty = False
 
+    def follow(self, pair: str, table_topics: Collection[str]) -> tuple[Legs, ...]:
+        """Measure the legs of changes that a pair shows on its other side; returns who wants to
+        hear of it.
+        """
+        return tuple(
+            outbox.follow(pair)
+            for outbox in self.outboxes.values()
+            if outbox.definition.table_topic in table_topics
+        )
+
     def apply(self, record: OutboxChange | OutboxEvent, now_us: int) -> None:
         """Apply a record seen for the first time."""
         outbox = self.outboxes.get(record.outbox)
@@ -306,6 +361,19 @@ class OutboxJudge:
             outbox.change(record, now_us)
         else:
             outbox.event(record, now_us)
+
+    def trip(self, trip: Trip) -> None:
+        """Take a change that has met its event, in the partition of its row."""
+        outbox = self.outboxes.get(trip.outbox)
+        if outbox is not None and trip.pair in outbox.legs:
+            outbox.legs[trip.pair].take(trip)
+
+    def take_trips(self) -> list[Trip]:
+        """Records for the partitions of rows, since the last call."""
+        taken = [trip for outbox in self.outboxes.values() for trip in outbox.trips]
+        for outbox in self.outboxes.values():
+            outbox.trips = []
+        return taken
 
     def lost(self, topic: str, before_us: int) -> None:
         """Records of a topic could not be read, all from before an instant."""
@@ -324,7 +392,7 @@ class OutboxJudge:
         changed, self._dirty = self._dirty, False
         for name, outbox in self.outboxes.items():
             dirty, outbox.dirty = outbox.dirty, set()
-            changed = changed or bool(dirty)
+            changed = outbox.moved() or changed or bool(dirty)
             for key in dirty:
                 yield PREFIX + name.encode() + b"\0" + key, outbox.kept.get(key)
         if changed:
@@ -336,7 +404,7 @@ class OutboxJudge:
         if packed is not None:
             for name, books in _BOOKS.decode(packed).items():
                 if name in self.outboxes:
-                    self.outboxes[name].books = books
+                    self.outboxes[name].resume(books)
         for table_key in [key for key in items if key.startswith(PREFIX)]:
             value = items.pop(table_key)
             packed_name, _, key = table_key[len(PREFIX) :].partition(b"\0")

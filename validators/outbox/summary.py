@@ -5,6 +5,8 @@ Part of `figwatch.validators.summary.Summary`; made by `figwatch.validators.outb
 
 import msgspec
 
+from figwatch.validators.outbox.legs import LegBooks, merge_legs
+
 LISTED_MAX = 50
 """Faults listed for each outbox and partition; the counts go on."""
 FAULTS = ("gap", "ghost", "duplicate", "content", "order", "schema")
@@ -37,6 +39,8 @@ class OutboxSummary(msgspec.Struct, array_like=True, gc=False):
     known_us: int
     """Changes and events committed before were looked at (0: not known)."""
     cases: list[OutboxCase]
+    legs: dict[str, LegBooks] = {}
+    """How long its changes take until the other side shows them, by pair."""
 
     @property
     def faults(self) -> int:
@@ -55,6 +59,7 @@ def merge_outboxes(into: dict[str, OutboxSummary], other: dict[str, OutboxSummar
         for what, count in more.counts.items():
             mine.counts[what] = mine.counts.get(what, 0) + count
         mine.waiting += more.waiting
+        merge_legs(mine.legs, more.legs)
         mine.known_us = min(mine.known_us, more.known_us)
         cases = sorted([*mine.cases, *more.cases], key=lambda case: -case.detected_us)
         mine.cases = cases[:LISTED_MAX]

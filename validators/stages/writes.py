@@ -4,10 +4,11 @@ Facts are the partitions' merged summaries. `figwatch.validators.stages.reads` a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
 from figwatch.validators.gate import Answer, Criterion
+from figwatch.validators.outbox.legs import Leg
 from figwatch.validators.outbox.summary import FAULTS
 from figwatch.validators.overview import Overview
 from figwatch.validators.sagas.summary import SagaSummary
@@ -24,6 +25,8 @@ class WritesCriteria:
     saga_success_min: float = 0.9999
     """Share of the sagas that are over which must be a success."""
     fallback_age_max_us: int = FALLBACK_AGE_US
+    adjustment_share: float = 0.99
+    """Share of adjustments that the other side must show within their objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class WritesFacts:
     outboxes: tuple[str, ...] = ()
     two_way: frozenset[str] = frozenset()
     criteria: WritesCriteria = field(default_factory=WritesCriteria)
+    adjusted: tuple[str, ...] = ()
+    """Outboxes whose events tell when the request came."""
 
     @property
     def known_sagas(self) -> Mapping[str, SagaSummary]:
@@ -202,6 +207,28 @@ def outbox_rules(facts: WritesFacts) -> list[Criterion]:
     return found
 
 
+def adjustment_rules(facts: WritesFacts, goal: Goal, now_us: int) -> list[Criterion]:
+    """From the request until the other side shows it, in time for most; nothing where no event
+    tells when its request came. One that is never shown is a divergence, and has its own criterion.
+    """
+    found = []
+    for name in facts.adjusted:
+        view = facts.view
+        merged = view.merged if view is not None and view.complete else None
+        outbox = merged.outboxes.get(name) if merged is not None else None
+        if view is None or outbox is None:
+            found.append(_open("adjustments", name, "nothing is known of them", "figwatch run"))
+            continue
+        totals = [b.legs[Leg.TOTAL] for b in outbox.legs.values() if Leg.TOTAL in b.legs]
+        count = sum(one.count for one in totals)
+        forgotten = sum(b.problems.get("forgotten", 0) for b in outbox.legs.values())
+        origin = Origin("streams", f"outbox {name}", view.now_us, samples=count + forgotten)
+        share = Share(name, origin, sum(one.within for one in totals), count + forgotten)
+        wanted = replace(goal, share=facts.criteria.adjustment_share)
+        found.append(share_shown("adjustments", share, wanted, now_us))
+    return found
+
+
 UNSURE = ("unknown", "undeclared")
 
 
@@ -212,6 +239,7 @@ def writes_rules(facts: WritesFacts, goal: Goal, now_us: int) -> Sequence[Criter
         *reverse_replication(facts),
         *no_loops(facts),
         *outbox_rules(facts),
+        *adjustment_rules(facts, goal, now_us),
     ]
 
 

@@ -3,19 +3,23 @@
 import pathlib
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from figwatch.streams import metric_families
 from figwatch.streams.fleet_metrics import FleetMetrics
 from figwatch.streams.gate_watch import Outside
+from figwatch.streams.http import Endpoint
 from figwatch.streams.metrics import About, Books, WorkerMetrics
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.finding import Finding
 from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.outbox.legs import Exemplar, LegBooks
 from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
@@ -64,8 +68,17 @@ def pair(**changed):
 def summary(partition=0):
     streams = [StreamSummary("mono.t", 0, 5, NOW_US, "gap", 2, 30, 100)]
     pairs = {"stock": pair(), CANARY_PAIR: pair(detected_us=NOW_US, detection_us=3_000_000)}
+    outboxes = {"stock": OutboxSummary({"gap": 1}, 0, NOW_US, [], legs())}
     return Summary(partition, NOW_US, "w", {}, 0, pairs, streams, sagas={"order": saga()},
-                   outboxes={"stock": OutboxSummary({"gap": 1}, 0, NOW_US, [])})  # fmt: skip
+                   outboxes=outboxes)  # fmt: skip
+
+
+def legs():
+    slow, fast = Quantiles(buckets={}), Quantiles(buckets={})
+    slow.add(130_000, 1_000_000)
+    fast.add(30_000, 1_000_000)
+    exemplars = {"total": {4: Exemplar(f"{'a' * 32}-{'b' * 16}", 130_000, NOW_US)}}
+    return {"stock": LegBooks({"total": slow, "request": fast}, {"bad_trace": 2}, exemplars)}
 
 
 def saga():
@@ -191,3 +204,48 @@ def test_a_worker_that_does_not_speak_for_all_shows_nothing_of_the_fleet():
 def test_a_name_that_the_catalogue_does_not_have_is_a_programming_error():
     with pytest.raises(KeyError):
         metric_families.family("nothing")
+
+
+def test_the_legs_of_adjustments_are_a_histogram_and_what_is_missing_is_counted():
+    families = scrape(worker_metrics())
+    of = {"pair": "stock", "leg": "total"}
+    assert 0 == value(families, "figwatch_adjustment_seconds_bucket", **of, le="0.1")
+    assert 1 == value(families, "figwatch_adjustment_seconds_bucket", **of, le="0.25")
+    assert 0.13 == value(families, "figwatch_adjustment_seconds_sum", **of)
+    counted = "figwatch_adjustment_problems_total"
+    assert 2 == value(families, counted, pair="stock", problem="bad_trace")
+    assert 0 == value(families, counted, pair="stock", problem="forgotten")
+
+
+async def test_a_scraper_that_asks_for_openmetrics_gets_the_traces_and_no_other_does():
+    registry = CollectorRegistry()
+    registry.register(worker_metrics())
+    endpoint = Endpoint("127.0.0.1", 0, registry, lambda: True, NoGates())
+    await endpoint.start()
+    try:
+        url = f"http://127.0.0.1:{endpoint.port}/metrics"
+        async with httpx.AsyncClient() as client:
+            wanted = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+            open_, plain = await client.get(url, headers=wanted), await client.get(url)
+    finally:
+        await endpoint.stop()
+    assert "application/openmetrics-text" in open_.headers["content-type"]
+    assert "text/plain" in plain.headers["content-type"]
+    traced = [
+        (sample.labels["le"], sample.exemplar)
+        for family in openmetrics.text_string_to_metric_families(open_.text)
+        for sample in family.samples
+        if sample.exemplar is not None
+    ]
+    ((le, exemplar),) = traced
+    assert ("0.25", {"trace_id": "a" * 32, "span_id": "b" * 16}) == (le, exemplar.labels)
+    assert 0.13 == exemplar.value
+    assert " # " not in plain.text.replace("# HELP", "").replace("# TYPE", "")
+
+
+class NoGates:
+    def add_to(self, _):
+        pass
+
+    def close(self):
+        pass
