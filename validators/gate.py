@@ -256,7 +256,8 @@ def _convergence(name: str, pair: PairSummary, criteria: SyncCriteria, now_us: i
     if samples >= criteria.changes_min:
         low = lower_sequence(within, samples, confidence)
         if low >= share:
-            return answer(Answer.PASS, f"{seen}: at least {low:.4%} {at}", wait=0.0)
+            reason = f"{seen}: at least {low:.4%} {at}, {share:.4%} is demanded"
+            return answer(Answer.PASS, reason, wait=0.0)
         high = upper_sequence(within, samples, confidence)
         if high < share:
             reason = f"{seen}: at most {high:.4%} {at}, not {share:.4%}"

@@ -33,7 +33,8 @@ td.verdict { white-space: nowrap; font-weight: 600; }
 .soft { color: var(--soft); } code { font-size: 12px; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui; }
 figure { margin: 1rem 0; } figcaption { color: var(--soft); font-size: 13px; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } p { overflow-wrap: anywhere; }
+@media (max-width: 700px) { table { min-width: 44rem; } }
 """
 MARKS = {"pass": "✓ pass", "fail": "✗ fail", "inconclusive": "? inconclusive"}
 

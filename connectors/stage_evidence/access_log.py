@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.stage_evidence.problems import Trouble
-from figwatch.connectors.stage_evidence.traffic import Window, not_begun
+from figwatch.connectors.stage_evidence.traffic import Window, not_begun, timed
 from figwatch.validators.stages.facts import Origin, Share
 
 SOURCE = "access_log"
@@ -81,7 +81,7 @@ def read_log(
     from_us = max(window.from_us, tally.first_us)
     origin = Origin(SOURCE, path, tally.last_us, from_us, total, notes=notes)
     return (
-        Share("in_time", origin, tally.in_time, total),
+        timed(Share("in_time", origin, tally.in_time, total), latency_seconds),
         Share("without_error", origin, tally.without_error, total),
     )
 

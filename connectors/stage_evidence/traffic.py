@@ -5,7 +5,7 @@ service: good ones down, all up.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from figwatch.connectors.stage_evidence.facades import (
     FACADES,
@@ -76,7 +76,13 @@ def in_time(server: Prometheus, name: str, window: Window, latency_seconds: floa
         if isinstance(answer, Trouble):
             return _unknown("in_time", answer, queries[0], window)
     late = total - good if isinstance(total, float) and isinstance(good, float) else 0.0
-    return _share("in_time", late, total, queries[0], window, measured)
+    return timed(_share("in_time", late, total, queries[0], window, measured), latency_seconds)
+
+
+def timed(share: Share, latency_seconds: float) -> Share:
+    """With the time that was asked for, for whoever reads the report."""
+    notes = (*share.origin.notes, f"in time: within {latency_seconds:g} s")
+    return replace(share, origin=replace(share.origin, notes=notes))
 
 
 def without_error(server: Prometheus, name: str, window: Window) -> Share:

@@ -50,7 +50,8 @@ def share_shown(name: str, fact: Share, goal: Goal, now_us: int) -> Criterion:
     at = f"at {_percent(goal.confidence)} confidence"
     low = lower_sequence(fact.passed, fact.total, goal.confidence)
     if low >= goal.share:
-        return passed(name, fact, f"{seen}: at least {_percent(low)} {at}")
+        reason = f"{seen}: at least {_percent(low)} {at}, {_percent(goal.share)} is demanded"
+        return passed(name, fact, reason)
     high = upper_sequence(fact.passed, fact.total, goal.confidence)
     if high < goal.share:
         reason = f"{seen}: at most {_percent(high)} {at}, not {_percent(goal.share)}"
@@ -85,7 +86,8 @@ def not_worse(name: str, old: Share, new: Share, goal: Goal, now_us: int) -> Cri
     seen = f"{_percent(after.share)} good against {_percent(before.share)} before"
     at = f"at {_percent(goal.confidence)} confidence"
     if bounds.within(margin):
-        reason = f"{seen}: worse by {_points(bounds.high)} at most {at}"
+        worst, most = _points(bounds.high), _points(margin)
+        reason = f"{seen}: worse by {worst} at most {at}, {most} are allowed"
         return passed(name, new, reason, old)
     if bounds.beyond(margin):
         reason = f"{seen}: worse by {_points(bounds.low)} or more {at}"

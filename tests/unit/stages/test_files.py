@@ -213,6 +213,7 @@ def test_an_access_log_is_counted_in_the_window(file):
     assert (2, 3) == (in_time.passed, in_time.total)
     assert (2, 3) == (good.passed, good.total)
     assert 2_000_000_000 == good.origin.observed_us
+    assert "in time: within 0.05 s" in in_time.origin.notes
 
 
 def test_only_the_wanted_requests_of_a_log_count(file):

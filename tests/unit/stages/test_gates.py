@@ -135,6 +135,14 @@ def test_reads_pass_when_fast_right_no_worse_and_in_sync():
     assert PASS is reads().answer
 
 
+def test_what_passes_says_what_was_demanded_of_it():
+    """A gate that was made lenient does not look like a strict one."""
+    reasons = {c.name: c.reason for c in reads().criteria}
+    assert "99 % is demanded" in reasons["latency"]
+    assert "99.99 % is demanded" in reasons["errors"]
+    assert "0.5 percentage points are allowed" in reasons["latency_against_monolith"]
+
+
 @pytest.mark.parametrize(
     ("planted", "expected"),
     [
