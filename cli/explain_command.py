@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from figwatch.connectors.debezium.decoder import Decoder
     from figwatch.connectors.key_history import History, Version
     from figwatch.connectors.replay import Replayed
+    from figwatch.validators.outbox.legs import Adjustment
 
 EXPLAIN_VERSION = 1
 FINGERPRINT_CHARS = 12
+LEGS_SHOWN = 5
+"""Newest changes whose legs are printed; `--json` has all."""
 
 
 def explain(
@@ -160,6 +163,11 @@ def _document(
         name: AvroReader(Registry.of(side), side.format) for name, side in config.sides.items()
     }
     ordered = sorted(history.versions, key=lambda version: version.raw.append_us)
+    legs = {
+        (one.trip.position, one.trip.commit_us): one
+        for one in history.replayed.adjustments
+        if one.trip.key == history.key
+    }
     return {
         "schema_version": EXPLAIN_VERSION,
         "pair": pair.name,
@@ -175,6 +183,7 @@ def _document(
         "columns": list(why.columns),
         "versions": [
             _version(version, sides, history.replayed, readers if values else None)
+            | _legs(version, legs, config)
             for version in ordered
         ],
         "left_out": history.left_out,
@@ -215,6 +224,26 @@ def _version(
     return line
 
 
+def _legs(
+    version: "Version",
+    known: "dict[tuple[tuple[int, ...] | None, int], Adjustment]",
+    config: "Config",
+) -> dict[str, Any]:
+    """How long the change took until the other side showed it, and its trace; of changes with an
+    outbox event.
+    """
+    from figwatch.validators.change import Change
+    from figwatch.validators.outbox.legs import legs_of
+
+    change = version.change
+    found = known.get((change.position, change.commit_us)) if isinstance(change, Change) else None
+    if found is None:
+        return {}
+    trace = found.trip.trace
+    told = {"trace_id": trace.partition("-")[0], "trace_url": config.tracing.link(trace)}
+    return {"legs_us": legs_of(found)} | (told if trace else {})
+
+
 def _print(document: dict[str, Any], *, values: bool) -> None:
     rows = []
     for line in document["versions"]:
@@ -227,6 +256,12 @@ def _print(document: dict[str, Any], *, values: bool) -> None:
     columns = ["side", "event", "committed", "fingerprint", "record"]
     key = ", ".join(f"{name}={value}" for name, value in document["key"].items())
     print_table(f"{document['pair']} {key}", columns + ["values"] * values, rows)
+    for line in [line for line in document["versions"] if "legs_us" in line][-LEGS_SHOWN:]:
+        took = ", ".join(f"{leg} {us / 1000:.1f} ms" for leg, us in line["legs_us"].items())
+        place = f"{line['topic']}[{line['partition']}]@{line['offset']}"
+        print_text(f"{place} took: {took}")
+        if line.get("trace_id"):
+            print_text(f"  trace: {line['trace_url'] or line['trace_id']}")
     if document["partial"]:
         print_text(f"older records exist than the {document['scanned']} that were read")
     if document["left_out"]:

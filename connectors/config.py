@@ -23,6 +23,7 @@ from figwatch.connectors.config_limits import (
 from figwatch.connectors.config_outbox import OUTBOXES_MAX, OutboxConfig
 from figwatch.connectors.config_rules import RULE_ERROR, broken_rules
 from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config_tracing import TracingConfig
 from figwatch.connectors.config_writes import SAGAS_MAX, SagaConfig
 from figwatch.connectors.secret import Secret
 
@@ -224,6 +225,9 @@ class Config(Section):
 
     outboxes: list[OutboxConfig] = Field(default=[], max_length=OUTBOXES_MAX)
     """Tables whose changes must publish events."""
+
+    tracing: TracingConfig = TracingConfig()
+    """Where the traces of requests are looked at."""
 
     worker: WorkerConfig = WorkerConfig()
     """How `figwatch run` works."""

@@ -1,8 +1,9 @@
 """One key's records out of the raw topics, and what the judge makes of them: for `explain`.
 
 The topics are read back from the newest `limits.explain_records_max` records of each, decoded, and
-only what bears on the key is kept: its own records, the ends of each partition, where a snapshot
-ends, heartbeats. `figwatch.connectors.replay` judges that with the rules of production.
+only what bears on the key is kept: its own records and the outbox events that tell of them, the
+ends of each partition, where a snapshot ends, heartbeats. `figwatch.connectors.replay` judges that
+with the rules of production.
 """
 
 import time
@@ -11,12 +12,15 @@ from dataclasses import dataclass
 
 from figwatch.connectors.capture import Line, RawReading, RawRecord
 from figwatch.connectors.config import Config, PairConfig
-from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.kafka_admin import KafkaAdmin, Span
 from figwatch.connectors.kafka_cluster import Where
 from figwatch.connectors.kafka_reader import read_spans
+from figwatch.connectors.outbox_decoder import Fact
+from figwatch.connectors.outbox_definitions import table_topic
 from figwatch.connectors.replay import Replay, Replayed
+from figwatch.connectors.writes_decoder import WritesDecoder
 from figwatch.validators.change import Change, Heartbeat, Malformed, Snapshot, Truncate
+from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent
 
 HEARTBEAT_WAIT_SECONDS = 5.0
 """How long to wait for a heartbeat of the target that is younger than the reading: only then can
@@ -75,9 +79,12 @@ def read_history(config: Config, pair: PairConfig, keys: tuple[bytes, ...]) -> H
 
 class _Search:
     def __init__(self, config: Config, pair: PairConfig, keys: tuple[bytes, ...]) -> None:
+        data = [*config.source_topics(pair), *config.target_topics(pair)]
         self._config = config.model_copy(
             update={
                 "pairs": [pair],
+                "sagas": [],
+                "outboxes": [box for box in config.outboxes if table_topic(config, box) in data],
                 # Records of other keys are left out on purpose: their offsets are no gaps.
                 "sides": {
                     name: side.model_copy(update={"offset_gaps": "ignore"})
@@ -87,15 +94,19 @@ class _Search:
         )
         self._keys, self._seen_keys = keys, set[bytes]()
         self._admin = KafkaAdmin(config.kafka, config.limits.kafka_timeout_seconds)
-        self._decoder = Decoder(self._config)
+        self._decoder = WritesDecoder(self._config)
         self._source_topics = config.source_topics(pair)
-        self._data = [*self._source_topics, *config.target_topics(pair)]
+        self._data = data
+        self._events = {box.topic for box in self._config.outboxes} - set(data)
         present = self._admin.topics()
         self._partitions = {
             name: present[name]
-            for name in [*self._data, *self._heartbeat_topics()]
+            for name in [*self._data, *self._events, *self._heartbeat_topics()]
             if name in present
         }
+        self._told: dict[bytes, list[RawRecord]] = {}
+        self._aggregates: set[bytes] = set()
+        """Events by aggregate, and the aggregates that the key's rows belong to."""
         self._kept: dict[tuple[str, int, int], RawRecord] = {}
         self._last: dict[Where, RawRecord] = {}
         self._in_snapshot: dict[Where, bool] = {}
@@ -111,7 +122,8 @@ class _Search:
         wanted = {where: self._newest(where, span) for where, span in spans.items()}
         self._read(wanted)
         self._wait_for_heartbeat(spans, asked_us)
-        lines: list[Line] = [*self._kept.values(), *readings]
+        told = [raw for aggregate in self._aggregates for raw in self._told.get(aggregate, ())]
+        lines: list[Line] = [*self._kept.values(), *readings, *told]
         lines += [last for last in self._last.values() if _where3(last) not in self._kept]
         key = next((key for key in self._keys if key in self._seen_keys), self._keys[0])
         return History(
@@ -132,7 +144,7 @@ class _Search:
 
     def _newest(self, where: Where, span: Span) -> Span:
         most = HEARTBEATS_KEPT
-        if where[0] in self._data:
+        if where[0] in self._data or where[0] in self._events:
             partitions = max(1, self._partitions[where[0]])
             most = max(1, self._config.limits.explain_records_max // partitions)
         return Span(max(span.begin, span.end - most), span.end)
@@ -157,29 +169,57 @@ class _Search:
             self._look_at(raw)
 
     def _look_at(self, raw: RawRecord) -> None:
+        if raw.topic in self._events:
+            self._look_at_event(raw)
+            return
         where = (raw.topic, raw.partition)
         if raw.topic not in self._data or where not in self._last:
             self._kept[_where3(raw)] = raw
         self._last[where] = raw
-        for record in self._decoder.decode(
-            raw.topic, raw.partition, raw.offset, raw.append_us, raw.headers, raw.key, raw.value
-        ):
-            if isinstance(record, Heartbeat):
-                if record.side == self._config.target_side:
-                    self._target_beat_us = max(self._target_beat_us, record.commit_us)
-            elif self._concerns(record):
-                self._kept[_where3(raw)] = raw
-                if not isinstance(record, Change) or record.key in self._keys:
-                    self._versions.append(Version(record, raw))
-                if not isinstance(record, Truncate) and record.key is not None:
-                    self._seen_keys.add(record.key)
-            elif isinstance(record, Change) and self._ends_snapshot(where, record):
-                self._kept[_where3(raw)] = raw
+        concerned = False
+        for record in self._decode(raw):
+            if isinstance(record, OutboxChange):  # behind the pair's own change
+                self._aggregates |= {record.aggregate} if concerned else set()
+            elif not isinstance(record, SagaEvent | OutboxEvent):
+                concerned |= self._look_at_fact(record, raw)
+        self._leave_out()
+
+    def _look_at_fact(
+        self, record: Change | Truncate | Malformed | Heartbeat, raw: RawRecord
+    ) -> bool:
+        """Returns whether it bears on the key."""
+        if isinstance(record, Heartbeat):
+            if record.side == self._config.target_side:
+                self._target_beat_us = max(self._target_beat_us, record.commit_us)
+            return False
+        if self._concerns(record):
+            self._kept[_where3(raw)] = raw
+            if not isinstance(record, Change) or record.key in self._keys:
+                self._versions.append(Version(record, raw))
+            if not isinstance(record, Truncate) and record.key is not None:
+                self._seen_keys.add(record.key)
+            return True
+        if isinstance(record, Change) and self._ends_snapshot((raw.topic, raw.partition), record):
+            self._kept[_where3(raw)] = raw
+        return False
+
+    def _leave_out(self) -> None:
+        """The oldest versions beyond the limit."""
         over = len(self._versions) - self._config.limits.explain_versions_max
         if over > 0:
             self._versions.sort(key=lambda version: version.raw.append_us)
             del self._versions[:over]
             self._left_out += over
+
+    def _decode(self, raw: RawRecord) -> Iterable[Fact]:
+        return self._decoder.decode(
+            raw.topic, raw.partition, raw.offset, raw.append_us, raw.headers, raw.key, raw.value
+        )
+
+    def _look_at_event(self, raw: RawRecord) -> None:
+        for record in self._decode(raw):
+            if isinstance(record, OutboxEvent):
+                self._told.setdefault(record.aggregate, []).append(raw)
 
     def _concerns(self, record: Change | Truncate | Malformed) -> bool:
         if isinstance(record, Truncate):

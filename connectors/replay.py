@@ -33,6 +33,7 @@ from figwatch.validators.change import (
 )
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
+from figwatch.validators.outbox.legs import Adjustment
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.summary import Summary
@@ -57,6 +58,8 @@ class Replayed:
     summary: Summary
     judge: Judge
     decoder: Decoder
+    adjustments: tuple[Adjustment, ...] = ()
+    """The newest changes that met their outbox events."""
 
     def key_names(self, pair: str, key: bytes) -> Mapping[str, Any]:
         """Canonical key to the source's column names and values."""
@@ -140,7 +143,10 @@ class Replay:
         self._evaluate()
         summary = self._judge.summary(self._as_of_us)
         found = sorted(self._findings.values(), key=lambda f: (f.detected_us, f.pair, f.key))
-        return Replayed(self._as_of_us, tuple(found), summary, self._judge.rows, self._decoder.rows)
+        made = tuple(self._judge.outboxes.adjustments())
+        return Replayed(
+            self._as_of_us, tuple(found), summary, self._judge.rows, self._decoder.rows, made
+        )
 
     def _begin(self) -> None:
         rows = self._decoder.rows.heartbeat_row_topics()

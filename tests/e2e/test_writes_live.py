@@ -13,7 +13,7 @@ from figwatch.demo.orders.participants import OrderFault
 from figwatch.demo.service import PUBLISH
 from figwatch.validators.outbox.legs import Leg
 from figwatch.validators.outbox.summary import FAULTS as FAULTS_OF_EVENTS
-from tests.e2e.writes_live import WritesLive
+from tests.e2e.writes_live import TRACES, WritesLive
 
 pytestmark = pytest.mark.timeout(600)  # the first one builds the stage for both
 GOOD = 12
@@ -73,6 +73,21 @@ def test_every_leg_of_an_adjustment_is_measured_from_its_request_to_the_monolith
     assert legs["total"]["max"] > max(legs[leg]["p50"] for leg in ("request", "record", "show"))
     problems = turned.live.status()["outboxes"]["stock"]["legs"]["stock"]["problems"]
     assert {} == {name: n for name, n in problems.items() if name != "no_request"}
+
+
+def test_explain_shows_each_leg_of_an_adjustment_and_links_to_its_trace(turned):
+    code, told = turned.live.ask("explain", "stock", str(FAULTS[1]))
+    assert 0 == code
+    measured = [version for version in told["versions"] if "legs_us" in version]
+    assert {"service"} == {version["side"] for version in measured}
+    assert turned.after // 10 <= len(measured)
+    for version in measured:
+        legs = version["legs_us"]
+        assert [leg.value for leg in Leg] == list(legs)
+        assert legs["total"] == legs["request"] + legs["record"] + legs["show"]
+        assert f"{TRACES}/{version['trace_id']}" == version["trace_url"]
+    assert len(measured) == len({version["trace_id"] for version in measured})
+    assert f"trace: {measured[-1]['trace_url']}" in turned.live.say("explain", "stock", FAULTS[1])
 
 
 def published(delta, on_hand, sku=str(FAULTS[11])):

@@ -25,6 +25,7 @@ from figwatch.demo.watcher import SCRIPT
 from tests.e2e.test_demo_programs import clear
 
 SAGA_SECONDS = 4.0
+TRACES = "http://localhost:16686/trace"
 WAIT_SECONDS = 90.0
 STOP_SECONDS = 20.0
 
@@ -35,9 +36,8 @@ class WritesLive:
     def __init__(self, stack, folder):
         self.endpoints, self.folder, self._sandbox = stack.endpoints, folder, stack
         self.config = folder / "figwatch.yaml"
-        self.config.write_text(
-            configuration(self.endpoints, saga_seconds=SAGA_SECONDS, two_way=True)
-        )
+        text = configuration(self.endpoints, saga_seconds=SAGA_SECONDS, two_way=True)
+        self.config.write_text(f"{text}tracing: {{url: '{TRACES}/{{trace_id}}'}}\n")
         self._own = environment(self.endpoints)
         self._stack = ExitStack()
         self._flowing, self._end = threading.Event(), threading.Event()
@@ -140,6 +140,11 @@ class WritesLive:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.exit_code, json.loads(done.stdout) if done.stdout else {}
+
+    def say(self, *command):
+        """What a command says to a person."""
+        words = [*map(str, command), "--config", str(self.config)]
+        return CliRunner().invoke(app, words, env=self._own).stdout
 
     def status(self):
         return self.ask("status")[1]

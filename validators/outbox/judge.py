@@ -29,7 +29,7 @@ from figwatch.validators.outbox.aggregate import (
     same_kind,
 )
 from figwatch.validators.outbox.definition import UNKNOWN, Definition
-from figwatch.validators.outbox.legs import REQUEST_AWAY_US, LegBooks, Legs
+from figwatch.validators.outbox.legs import REQUEST_AWAY_US, Adjustment, LegBooks, Legs
 from figwatch.validators.outbox.summary import LISTED_MAX, OutboxCase, OutboxSummary
 from figwatch.validators.write_records import OutboxChange, OutboxEvent, Trip
 
@@ -367,6 +367,12 @@ class OutboxJudge:
         outbox = self.outboxes.get(trip.outbox)
         if outbox is not None and trip.pair in outbox.legs:
             outbox.legs[trip.pair].take(trip)
+
+    def adjustments(self) -> Iterator[Adjustment]:
+        """The newest changes of rows of this partition that met their events."""
+        for outbox in self.outboxes.values():
+            for legs in outbox.legs.values():
+                yield from legs.adjustments()
 
     def take_trips(self) -> list[Trip]:
         """Records for the partitions of rows, since the last call."""
