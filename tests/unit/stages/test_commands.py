@@ -5,10 +5,14 @@
 import json
 import pathlib
 import subprocess
+import time
 
+import msgspec
 import pytest
 
+from figwatch.connectors.stage_evidence.baseline import ShadowResult, shadow_path
 from figwatch.validators.errors import ExitCode
+from figwatch.validators.stages.facts import Origin, Share
 from tests.unit.stages.test_files import COBERTURA, JUNIT, SARIF, nginx
 
 CONFIG = """
@@ -228,8 +232,6 @@ LOG = """  reads:
 
 
 def test_a_baseline_is_recorded_from_the_monoliths_log(figwatch, configure, tmp_path):
-    import time
-
     now = time.time()
     configure(LOG, old_log="".join(nginx(now - 2000 + i) for i in range(1000)))
     assert ExitCode.INCONCLUSIVE == figwatch("baseline", "--stage", "reads", "--hours", "9").code
@@ -349,8 +351,6 @@ def synced(monkeypatch):
     from tests.unit.report.support import summary
 
     def plant(**keys):
-        import time
-
         now_us = time.time_ns() // 1000
         merged = summary()
         pair = merged.pairs["stock"]
@@ -369,8 +369,6 @@ def synced(monkeypatch):
 
 
 def read_stage(figwatch, configure, old, new):
-    import time
-
     now = int(time.time())
     configure(
         """  reads:
@@ -379,6 +377,7 @@ def read_stage(figwatch, configure, old, new):
     error_margin: 0.01
     shadow_age_max_hours: 1
     traffic: {facade: nginx-log, log: new.log, baseline_log: old.log}
+    shadow: {monolith: "http://a", service: "http://b", requests: paths, fields: {n: n}}
 """,
         old_log="".join(nginx(now - 1799 + i / 3, *old(i)) for i in range(5000)),
         new_log="".join(nginx(now - 1799 + i / 3, *new(i)) for i in range(5000)),
@@ -410,6 +409,30 @@ def fine(_):
 def test_reads_are_judged_by_access_logs(figwatch, configure, synced, new, code, refused):
     answer = read_stage(figwatch, configure, fine, new)
     assert (code, refused | {"shadow_reads": "inconclusive"}) == answer
+
+
+def test_reads_pass_once_the_answers_were_compared(figwatch, configure, synced, tmp_path):
+    compared = Share("shadow_reads", Origin("shadow", "x", time.time_ns() // 1000), 9000, 9000)
+    path = shadow_path(tmp_path / "figwatch-gates" / "inventory")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(msgspec.json.encode(ShadowResult(compared, 0, {})))
+    assert (ExitCode.OK, {}) == read_stage(figwatch, configure, fine, fine)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ({}, ExitCode.OK),
+        ({"divergent": 1}, ExitCode.FAIL),
+        ({"unknown": 1}, ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_the_streams_decide_on_sync_and_the_exit_code_tells(
+    figwatch, configure, synced, keys, code
+):
+    configure("  state_dir: here\n")
+    synced(**keys)
+    assert code == check(figwatch, "sync")[0]
 
 
 def test_reads_that_are_fine_fail_while_a_key_is_divergent(figwatch, configure, synced):
