@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from figwatch.connectors.config import Config
+from figwatch.connectors.debezium.ahead import Record
 from figwatch.connectors.debezium.avro import AvroReader
 from figwatch.connectors.debezium.decoder import Decoder
-from figwatch.connectors.debezium.route import Record
 from figwatch.connectors.outbox_decoder import Fact, outbox_decoders, with_rows
 from figwatch.connectors.outbox_definitions import table_topic
 from figwatch.connectors.record_fields import Headers

@@ -82,10 +82,17 @@ class Memory(NamedTuple):
     """Told when a column was added to `many`: the code should be made anew."""
 
 
-def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: Any = None) -> Code:
+def row_code(
+    half: Half,
+    tag: str = "",
+    memory: Memory | None = None,
+    sample: Any = None,
+    runs: Sequence[range] = (),
+) -> Code:
     """Code that turns row `r`, under `flags`, into `h` (fingerprint), `x` (sketch), `u` (unknown
     columns) and `c` (carried digests). `tag` keeps the names of several rows apart; `sample` is a
-    row that is likely.
+    row that is likely. The columns of `runs` are in canonical form already: of run n, `r.x<n>` has
+    the sketches and `r.e<n>` the encoded atoms.
 
     The code raises MissingColumnError, BadValueError, OverflowError (an integer beyond 64 bits);
     then `special` holds rests.
@@ -102,7 +109,10 @@ def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: An
         "xxh32": xxhash.xxh32_intdigest,
     }
     lines: list[str] = []
+    ready = {index for run in runs for index in run}
     for index, agreement in enumerate(half.agreements):
+        if index in ready:
+            continue
         wire = wire_of(agreement, half.side, half.wires)
         atom_of = column_atom(agreement, half.side, half.wires, half.placeholder)
         cell = canonical.cell(index, atom_of, special)
@@ -114,12 +124,18 @@ def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: An
         scope[f"c{ids[index]}"] = cell
         column = _Column(half, agreement, ids[index], cell, doubted.every_value)
         lines += column.lines(memory, scope, sample)
-    row = "".join(f"a{i}, " for i in ids)
+    if runs:
+        hashed = _joined(ids, runs, scope, tag)
+    else:
+        row = "".join(f"a{i}, " for i in ids)
+        sketches = ", ".join(f"s{i}" for i in ids)
+        hashed = [f"h = xxh128(enc(({row})))", f"x = pack{tag}({sketches})"]
+    if len(ready) == count:
+        return Code([*hashed, "u = c = ()"], scope)
     return Code(
         [
             *lines,
-            f"h = xxh128(enc(({row})))",
-            f"x = pack{tag}({', '.join(f's{i}' for i in ids)})",
+            *hashed,
             f"if special{tag}:",
             f"    h, u, c = completed(h, special{tag})",
             f"    special{tag}.clear()",
@@ -127,6 +143,26 @@ def row_code(half: Half, tag: str = "", memory: Memory | None = None, sample: An
         ],
         scope,
     )
+
+
+def _joined(
+    ids: Sequence[str], runs: Sequence[range], scope: dict[str, Any], tag: str
+) -> list[str]:
+    """Code for `h` and `x` from runs and the columns between them."""
+    scope[f"head{tag}"] = canonical.encode([None] * len(ids))[: -len(ids)]  # a null is one byte
+    scope["two"] = struct.Struct("<H").pack
+    first = {run.start: number for number, run in enumerate(runs)}
+    ready = {index for run in runs for index in run}
+    atoms, sketches = [f"head{tag}"], []
+    for index, i in enumerate(ids):
+        if index in first:
+            atoms.append(f"r.e{first[index]}")
+            sketches.append(f"r.x{first[index]}")
+        elif index not in ready:
+            atoms.append(f"enc(a{i})")
+            sketches.append(f"two(s{i})")
+    x = sketches[0] if len(sketches) == 1 else f"b''.join(({', '.join(sketches)}))"
+    return [f"h = xxh128(b''.join(({', '.join(atoms)})))", f"x = {x}"]
 
 
 class _Column(NamedTuple):

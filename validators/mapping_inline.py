@@ -40,6 +40,10 @@ class Case(NamedTuple):
     sketch: str
     of: type
     """Raw values of this class, to ask for the likely case first."""
+    low: int = -(1 << 63)
+    """Of integers: the least and the greatest that the test lets through."""
+    high: int = (1 << 63) - 1
+    factor: int = 1
 
 
 def text_limit(text_min: int) -> int:
@@ -67,7 +71,7 @@ def cases(agreement: Agreement, side: Side, wire: Wire | None, text_min: int) ->
         found += _stamps(kind, given.encoding)
     if kind.base is Base.DATE and seen.base is Base.DATE and given.encoding is Encoding.DAYS:
         modern = f"type({{a}}) is int and {times.GREGORIAN_DAYS} <= {{a}} < 100000000"
-        found.append(Case(modern, "{a}", _INT_SKETCH, int))
+        found.append(Case(modern, "{a}", _INT_SKETCH, int, times.GREGORIAN_DAYS, 99_999_999))
     if found and not rule.transforms.has_null_as and not silent_null(agreement, side, wire):
         found.append(Case("{a} is None", "None", str(canonical.NULL_SKETCH), type(None)))
     return found
@@ -81,7 +85,7 @@ def _stamps(kind: Kind, encoding: Encoding | None) -> list[Case]:
             low, high = (s * 1_000_000 // factor for s in _SECONDS)
             multiplied = f"{{a}} * {factor}" if factor > 1 else "{a}"
             test = f"type({{a}}) is int and {low} < {{a}} < {high}"
-            found.append(Case(test, multiplied, _INT_SKETCH, int))
+            found.append(Case(test, multiplied, _INT_SKETCH, int, low + 1, high - 1, factor))
     return found
 
 
@@ -149,19 +153,24 @@ def known_values(convert: canonical.Cell, full: Callable[[], None]) -> Known:
     return Known(values, learn)
 
 
-def decimal_cell(
-    agreement: Agreement, side: Side, wire: Wire | None, convert: canonical.Cell
-) -> canonical.Cell | None:
-    """The quick way for short base64 or Avro decimals of a fixed scale."""
+def decimal_scale(agreement: Agreement, side: Side, wire: Wire | None) -> int | None:
+    """The scale of a column whose values are Connect's decimals; None for any other."""
     seen, given = given_wire(agreement, side, wire)
     scale = given.scale
     if agreement.kind.base is not Base.DECIMAL or seen.base is not Base.DECIMAL or scale is None:
         return None
     if has_work(agreement.rule, side) or agreement.folds or not 0 <= scale <= 18:  # noqa: PLR2004
         return None
-    if given.encoding is not Encoding.BASE64:
+    return scale if given.encoding is Encoding.BASE64 else None
+
+
+def decimal_cell(
+    agreement: Agreement, side: Side, wire: Wire | None, convert: canonical.Cell
+) -> canonical.Cell | None:
+    """The quick way for short base64 or Avro decimals of a fixed scale."""
+    digits = decimal_scale(agreement, side, wire)
+    if digits is None:
         return None
-    digits: int = scale
 
     def quick(value: Any, flags: int) -> tuple[Any, int]:
         kind = value.__class__

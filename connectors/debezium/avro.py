@@ -8,7 +8,7 @@ import dataclasses
 import enum
 import struct
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
@@ -132,6 +132,36 @@ class AvroReader:
             raise MalformedError(Reason.BAD_JSON, str(error)) from None
 
 
+class Batch:
+    """Reads many values of one schema at once."""
+
+    def __init__(self, schema: AvroSchema, keep: Make, prefix: bytes) -> None:
+        self._wanted = schema, keep, prefix
+        self._transcoder: Transcoder | None = None
+        self._unsupported = False
+
+    def read(self, values: Sequence[bytes]) -> list[Any] | None:
+        """What is kept of each value, None for one that does not fit or is of another schema; None
+        where only `compile_reader` knows the schema.
+        """
+        if self._transcoder is None:
+            if self._unsupported:
+                return None
+            try:
+                self._transcoder = Transcoder(*self._wanted)
+            except UNFIT:
+                self._unsupported = True
+                return None
+        return self._transcoder.read(values)
+
+
+class Ready(NamedTuple):
+    """Reads many rows whose columns of `runs`, by their numbers, come in canonical form."""
+
+    batch: Batch
+    runs: tuple[range, ...]
+
+
 class Direct(Generic[Plan]):
     """Reads the records of one schema, which they name by their prefix, straight into what is
     wanted.
@@ -146,25 +176,11 @@ class Direct(Generic[Plan]):
         self.plan = plan
         self.read = compile_reader(schema.schema, keep, schema.known)
         """(data, start) → (what is kept, end)."""
-        self._wanted = schema, many or keep, prefix
+        self.many = Batch(schema, many or keep, prefix).read
         self.log = many is not None
         """`many` keeps of the source what a LogEntry holds."""
-        self._transcoder: Transcoder | None = None
-        self._unsupported = False
-
-    def many(self, values: Sequence[bytes]) -> list[Any] | None:
-        """What is kept of each value, None for one that does not fit or is of another schema; None
-        where only `read` knows the schema.
-        """
-        if self._transcoder is None:
-            if self._unsupported:
-                return None
-            try:
-                self._transcoder = Transcoder(*self._wanted)
-            except UNFIT:
-                self._unsupported = True
-                return None
-        return self._transcoder.read(values)
+        self.ready: Ready | None = None
+        """Reads the simple ones among many sooner; None where few are simple."""
 
 
 def compiled(registered: Registered) -> Compiled:

@@ -18,11 +18,12 @@ Reader = Item
 
 class Make(NamedTuple):
     """A record is not wanted as a dict but as `make(field, field, ...)`: of each field what `of`
-    keeps; `absent` for those that the schema lacks. All other fields are skipped.
+    keeps (a Make, or None for all); `absent` for those that the schema lacks. All other fields are
+    skipped.
     """
 
     make: Callable[..., Any]
-    of: Mapping[str, "Make | None"]
+    of: Mapping[str, Any]
     absent: Any = None
 
 

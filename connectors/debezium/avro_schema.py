@@ -56,6 +56,18 @@ class AvroSchema:
     def wires(self, member: str | None) -> dict[str, Wire]:
         """See `schema.RecordSchema`."""
         names: dict[str, Any] = {}
+        fields = self._fields(member, names)
+        return {field["name"]: _field(field, names) for field in fields}
+
+    def types(self, member: str) -> dict[str, Any]:
+        """Column → its Avro type, as it stands in the schema.
+
+        Raises:
+            BadSchemaError: it has no such columns.
+        """
+        return {field["name"]: field.get("type") for field in self._fields(member, {})}
+
+    def _fields(self, member: str | None, names: dict[str, Any]) -> list[dict[str, Any]]:
         for schema in (*self.known, self.schema):
             _collect(schema, names, 0)
         record = _record(self.schema, names)
@@ -64,7 +76,8 @@ class AvroSchema:
             if found is None:
                 raise BadSchemaError(f"an Avro schema without `{member}`")
             record = _record(found.get("type"), names)
-        return {field["name"]: _field(field, names) for field in record["fields"]}
+        fields: list[dict[str, Any]] = record["fields"]
+        return fields
 
 
 def _collect(schema: Any, names: dict[str, Any], depth: int) -> None:

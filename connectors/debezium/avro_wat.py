@@ -9,9 +9,13 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Keep, Make, full_name
+from figwatch.connectors.debezium.avro_canonical import Canonical, write_run
+from figwatch.connectors.debezium.avro_canonical_runtime import CANONICAL
+from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Make, full_name
 from figwatch.connectors.debezium.avro_runtime import RUN, RUNTIME
 
+Keep = Make | Canonical | None
+"""What is built of a value: None is all of it."""
 LINES_MAX = 20_000
 SYMBOLS_MAX = 256
 TABLE = 1 << 16
@@ -48,7 +52,7 @@ def module(
     data = "".join(f"\\{byte:02x}" for byte in compiler.constants)
     variables = "".join(f"(local ${name} {kind})" for name, kind in compiler.variables)
     return (
-        f"(module {RUNTIME.format(pages=_PAGES)}"
+        f"(module {RUNTIME.format(pages=_PAGES)}{CANONICAL if compiler.canonical else ''}"
         f'(data (i32.const 0) "{data}")\n(func $record {variables}\n{body})\n'
         + RUN.format(
             prefix="".join(f"(call $expect (i32.const {byte}))" for byte in prefix),
@@ -68,6 +72,7 @@ class _Compiler:
         self.constants = bytearray()
         self.variables: list[tuple[str, str]] = []
         self.names: dict[str, tuple[Any, str]] = {}
+        self.canonical = False
 
     def define(self, schema: Any, space: str, depth: int) -> None:
         """Take the named types of a schema that is referred to."""
@@ -152,25 +157,45 @@ class _Compiler:
             return Any
         return self.made(schema, keep, space, depth)
 
-    def made(self, schema: Any, keep: Make, space: str, depth: int) -> Any:
-        """A record as an array of the fields that are kept, in the schema's order."""
+    def made(self, schema: Any, keep: Make | Canonical, space: str, depth: int) -> Any:
+        """A record as an array of the fields that are kept, in the schema's order; behind them the
+        runs of a canonical row.
+        """
+        runs: Sequence[Any] = ()
+        added: list[tuple[str, type]] = []
+        simple: frozenset[str] = frozenset()
+        if isinstance(keep, Canonical):
+            runs, added, simple, self.canonical = keep.runs, keep.attributes, keep.names, True
+            keep = keep.kept
         present = [field["name"] for field in schema["fields"] if field["name"] in keep.of]
         declared = _attributes(keep)
         attributes = dict(zip(keep.of, declared, strict=False))
-        self.put(f"(call $head (i32.const 0xdd) (i32.const {len(present)}))")
+        self.put(f"(call $head (i32.const 0xdd) (i32.const {len(present) + len(added)}))")
         types: dict[str, Any] = {}
+        places: dict[str, str] = {}
         for field in schema["fields"]:
             name = field["name"]
             wanted = name in keep.of
+            if name in simple:
+                places[name] = self.variable("place", "i32")
+                self.put(f"(local.set ${places[name]} (global.get $p))")
             inner = keep.of.get(name)
             found = self.value(field["type"], inner, space, depth, out=wanted)
             if wanted:
                 types[name] = declared[attributes[name]] if found is Any else found
+        if runs:
+            end = self.variable("end", "i32")
+            self.put(f"(local.set ${end} (global.get $p))")
+            simple_types = {field["name"]: field["type"] for field in schema["fields"]}
+            for run in runs:
+                write_run(self, run, places, simple_types)
+            self.put(f"(global.set $p (local.get ${end}))")
         absent = [name for name in keep.of if name not in types]
         return msgspec.defstruct(
             "Made",
             [
                 *((attributes[name], types[name]) for name in present),
+                *added,
                 *((attributes[name], Any, keep.absent) for name in absent),
             ],
             array_like=True,

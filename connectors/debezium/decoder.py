@@ -12,12 +12,13 @@ import msgspec
 
 from figwatch.connectors.capture import RawRecord
 from figwatch.connectors.config import Config
+from figwatch.connectors.debezium.ahead import Record
 from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.heartbeats import HeartbeatRows, Heartbeats
 from figwatch.connectors.debezium.pairs import Types, made_pair
 from figwatch.connectors.debezium.plan import Feed
-from figwatch.connectors.debezium.route import Record, Route
+from figwatch.connectors.debezium.route import Route
 from figwatch.connectors.debezium.shapes import Ignored
 from figwatch.connectors.debezium.source import Nulls
 from figwatch.connectors.debezium.tables import TableRoutes, Told, routes_of

@@ -60,6 +60,8 @@ class Form:
     key_prefix: bytes = b""
     log: bool = False
     """The source block holds PostgreSQL's numbers (`source.LogSource`, `source.LogEntry`)."""
+    runs: tuple[range, ...] = ()
+    """Columns of the only feed that come in canonical form (`avro_canonical`)."""
 
 
 class QuickWays:
@@ -87,7 +89,7 @@ class QuickWays:
         self._form: Form | None = None
         self._made: dict[Form, Quick] = {}
         self._events: dict[Form, QuickEvent] = {}
-        self._batches: dict[Form, Callable[[Ahead], Quick]] = {}
+        self._batches: dict[Form, Callable[[Ahead, Quick], Quick]] = {}
 
     def pause(self) -> None:
         """No function until a form is learned again: something is to be looked at."""
@@ -110,8 +112,10 @@ class QuickWays:
             found = self._events[form] = self._compile(compile_event, form, sample)
         return found
 
-    def batch(self, form: Form, sample: Any) -> Callable[[Ahead], Quick]:
-        """The same for many that were read ahead; `log`: their source is a LogEntry."""
+    def batch(self, form: Form, sample: Any) -> Callable[[Ahead, Quick], Quick]:
+        """The same for many that were read ahead; records that it cannot take go to the function
+        that is given beside them.
+        """
         found = self._batches.get(form)
         if found is None:
             found = self._batches[form] = self._compile(compile_batch, form, sample)
@@ -171,14 +175,14 @@ def compile_event(
 
 def compile_batch(
     names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
-) -> Callable[[Ahead], Quick]:
+) -> Callable[[Ahead, Quick], Quick]:
     """What makes the function of one batch, whose envelopes and key rows `ahead` gives."""
     scope = {**names, "unread": Unread}
     lines = ["k, event = ahead(offset, unread)", "if event is None or k is None: break"]
     body = [*lines, *_body(scope, form, placeholder, memory, sample)]
-    function = _function(_ARGUMENTS, body, _ANEW, _ANEW)
-    made = ["def batch(ahead):", *(f"  {line}" for line in function), "  return quick"]
-    batch: Callable[[Ahead], Quick] = define(scope, "batch", made)
+    function = _function(_ARGUMENTS, body, f"return otherwise({_ARGUMENTS})", _ANEW)
+    made = ["def batch(ahead, otherwise):", *(f"  {line}" for line in function), "  return quick"]
+    batch: Callable[[Ahead, Quick], Quick] = define(scope, "batch", made)
     return batch
 
 
@@ -208,7 +212,7 @@ def _body(
         feed, tag = plan.feed, f"{number}_"
         row = Half(feed.columns, feed.side, form.row.fields, form.row.wires, placeholder)
         key = Half(feed.key, feed.side, form.key.fields, form.key.wires, placeholder)
-        row_lines = row_code(row, tag, memory, sample)
+        row_lines = row_code(row, tag, memory, sample, form.runs)
         key_lines = key_code(key, "k", tag)
         scope |= row_lines.scope | key_lines.scope
         scope |= {f"pair{tag}": plan.pair, f"side{tag}": plan.side, f"passes{tag}": plan.passes}

@@ -9,10 +9,11 @@ shapes take the slower way over `connectors.debezium.shapes`. What a row event b
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from figwatch.connectors.debezium.ahead import BATCH_MIN, Record, direct_of, read_ahead
 from figwatch.connectors.debezium.avro import (
     CONFLUENT_BYTES,
     UNFIT,
@@ -20,22 +21,17 @@ from figwatch.connectors.debezium.avro import (
     Direct,
     Role,
 )
-from figwatch.connectors.debezium.avro_compile import Make
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
 from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
-from figwatch.connectors.debezium.rows import Decoded, LogEvent, RowEvent, RowWriter, Where
+from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of
 from figwatch.connectors.debezium.source import (
-    FIELDS,
-    LOG_FIELDS,
-    LogEntry,
     Nulls,
-    Source,
     is_log,
 )
 from figwatch.validators.canonical import Placeholder
@@ -43,35 +39,14 @@ from figwatch.validators.canonical_json import json_text
 from figwatch.validators.canonical_wire import Wire
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
-BATCH_MIN = 16
-"""Fewer records than this are not read ahead together."""
 IDENTITY_LOOKS = 50
 """First rows of a topic that are looked at for their old row (REPLICA IDENTITY FULL)."""
 DOUBTED_TIMES = 20
 """So many times more rows are looked at once a delete was refused for want of knowing it."""
 
 
-class Record(Protocol):
-    """What is needed of a consumed record."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]
 """(partition, offset, append time in µs, headers, key, value) → records."""
-
-
-def _envelope(plan: RowPlan, *, log: bool = False) -> Make:
-    """What is needed of an Avro envelope; `log`: of the usual ones of PostgreSQL."""
-    row = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
-    made, fields = (LogEntry, LOG_FIELDS) if log else (Source, FIELDS)
-    source = Make(made, dict.fromkeys(fields), msgspec.UNSET)
-    if log:
-        return Make(LogEvent, {"op": None, "after": row, "source": source})
-    of = {"op": None, "after": row, "source": source, "transaction": None}
-    return Make(RowEvent, of)
 
 
 class Route:
@@ -225,12 +200,9 @@ class Route:
         """The callable for these records, which come next; Avro is read for all of them at once."""
         if self._quick is None:
             return self.decode
-        return self._avro_batch(self._quick, records) or self._quick.json or self.decode
+        return self._avro_ahead(self._quick, records) or self._quick.json or self.decode
 
-    def _avro_batch(self, ways: QuickWays, records: Sequence[Record]) -> Decode | None:
-        """The function for records whose key rows and envelopes are read (None for one of other
-        schemas than the first record's: one batch rarely has several).
-        """
+    def _avro_ahead(self, ways: QuickWays, records: Sequence[Record]) -> Decode | None:
         if self._looks or len(records) < BATCH_MIN:
             return None
         key, value = records[0].key or b"", records[0].value or b""
@@ -238,15 +210,7 @@ class Route:
         direct = self._direct.get(value[:CONFLUENT_BYTES])
         if key_direct is None or direct is None:
             return None
-        keys = key_direct.many([r.key or b"" for r in records])
-        events = direct.many([r.value or b"" for r in records])
-        if keys is None or events is None:
-            return None
-        sample = next((event.after for event in events if event is not None), None)
-        form = Form(direct.plan, key_direct.plan, log=direct.log)
-        read = zip(keys, events, strict=True)
-        read_ahead = dict(zip([r.offset for r in records], read, strict=True))
-        return ways.batch(form, sample)(read_ahead.get)
+        return read_ahead(records, key_direct, direct, ways, self.decode)
 
     def learn(self, headers: Headers, key: bytes | None, value: bytes | None) -> None:
         """Take the schemas of a record, without decoding its row.
@@ -320,8 +284,9 @@ class Route:
         if document.avro is not None and prefix not in self._direct:
             if len(self._direct) >= SCHEMAS_MAX:
                 self._direct.clear()
-            many = _envelope(plan, log=True) if is_log(event.source) else None
-            self._direct[prefix] = Direct(plan, document.avro, _envelope(plan), prefix, many)
+            self._direct[prefix] = direct_of(
+                plan, document.avro, prefix, self._placeholder, log=is_log(event.source)
+            )
         if document.prefix is not None and event.member == "after" and not event.flattened:
             self._prefix, self._prefix_plan = document.prefix, plan
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
+from figwatch.connectors.debezium.ahead import Record
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed
-from figwatch.connectors.debezium.route import Decode, Record, Route
+from figwatch.connectors.debezium.route import Decode, Route
 from figwatch.connectors.debezium.rows import PARTITIONS_MAX, Decoded
 from figwatch.connectors.debezium.shapes import Ignored, header_value
 from figwatch.validators.canonical_wire import Wire

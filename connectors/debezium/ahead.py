@@ -1,0 +1,135 @@
+"""Avro records of a topic read many at once, before they are decoded one by one.
+
+Simple rows leave the machine in canonical form (`connectors.debezium.avro_canonical`); what is not
+simple is read by it as values; and what it cannot read goes the way of a single record.
+`connectors.debezium.route` is the caller.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+import msgspec
+
+from figwatch.connectors.debezium.avro import Batch, Direct, Ready
+from figwatch.connectors.debezium.avro_canonical import Canonical, fits
+from figwatch.connectors.debezium.avro_compile import Make
+from figwatch.connectors.debezium.avro_schema import AvroSchema
+from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
+from figwatch.connectors.debezium.quick import Form, Quick, QuickWays
+from figwatch.connectors.debezium.rows import LogEvent, RowEvent
+from figwatch.connectors.debezium.source import FIELDS, LOG_FIELDS, LogEntry, Source
+from figwatch.validators.canonical import Placeholder
+from figwatch.validators.mapping_compile import Half
+from figwatch.validators.mapping_simple import simple_column
+
+BATCH_MIN = 16
+"""Fewer records than this are not read together."""
+SIMPLE_SHARE_MIN = 0.5
+"""Where fewer rows of a batch are simple, the schema's rows are no longer read as such."""
+
+
+class Record(Protocol):
+    """What is needed of a consumed record."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def direct_of(
+    plan: RowPlan, schema: AvroSchema, prefix: bytes, placeholder: Placeholder, *, log: bool
+) -> Direct[RowPlan]:
+    """What reads the envelopes of a schema; `log`: PostgreSQL's usual ones."""
+    row = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
+    source = Make(Source, dict.fromkeys(FIELDS), msgspec.UNSET)
+    of = {"op": None, "after": row, "source": source, "transaction": None}
+    direct = Direct(plan, schema, Make(RowEvent, of), prefix, _log_event(row) if log else None)
+    found = _canonical(plan, schema, placeholder) if log and len(plan.feeds) == 1 else None
+    if found is not None:
+        canonical, runs = found
+        direct.ready = Ready(Batch(schema, _log_event(canonical), prefix), runs)
+    return direct
+
+
+def _log_event(row: Make | Canonical) -> Make:
+    source = Make(LogEntry, dict.fromkeys(LOG_FIELDS), msgspec.UNSET)
+    return Make(LogEvent, {"op": None, "after": row, "source": source})
+
+
+def _canonical(
+    plan: RowPlan, schema: AvroSchema, placeholder: Placeholder
+) -> tuple[Canonical, tuple[range, ...]] | None:
+    """How the rows of the only feed are made; None where nothing of them is simple."""
+    (made,) = plan.feeds
+    feed = made.feed
+    if made.passes is not None:
+        return None
+    types = schema.types("after")
+    half = Half(feed.columns, feed.side, plan.fields, plan.wires, placeholder)
+    simple = [simple_column(half, i, agreement) for i, agreement in enumerate(feed.columns)]
+    columns = [
+        one if one is not None and fits(types.get(one.column), one) else None for one in simple
+    ]
+    places = range(len(columns))
+    runs = tuple(
+        range((numbers := list(group))[0], numbers[-1] + 1)
+        for ready, group in groupby(places, key=lambda i: columns[i] is not None)
+        if ready
+    )
+    if not runs:
+        return None
+    ready = {index for run in runs for index in run}
+    raws = [c for i in places if i not in ready for c in feed.columns[i].rule.columns(feed.side)]
+    kept = [name for name in plan.fields if name in {*feed.key_columns, *raws}]
+    struct = msgspec.defstruct(
+        "Kept", [(f"f{plan.fields[name]}", Any, msgspec.UNSET) for name in kept], gc=False
+    )
+    make = Make(struct, dict.fromkeys(kept), msgspec.UNSET)
+    cut = tuple(tuple(one for i in run if (one := columns[i]) is not None) for run in runs)
+    return Canonical(make, cut), runs
+
+
+def read_ahead(
+    records: Sequence[Record],
+    key_direct: Direct[KeyPlan],
+    direct: Direct[RowPlan],
+    ways: QuickWays,
+    otherwise: Quick,
+) -> Quick | None:
+    """The function for records that come next, read by the schemas of the first (one batch rarely
+    has several); None where the machine does not know these schemas.
+    """
+    keys = key_direct.many([r.key or b"" for r in records])
+    if keys is None:
+        return None
+    values = [r.value or b"" for r in records]
+    offsets = [r.offset for r in records]
+    form = Form(direct.plan, key_direct.plan, log=direct.log)
+    if direct.ready is not None:
+        events = direct.ready.batch.read(values)
+        if events is not None and events.count(None) <= len(events) * (1 - SIMPLE_SHARE_MIN):
+            left = [n for n, event in enumerate(events) if event is None]
+            others = direct.many([values[n] for n in left]) if len(left) >= BATCH_MIN else None
+            if others is not None:
+                read = [keys[n] for n in left], others
+                otherwise = _batch(ways, form, [offsets[n] for n in left], *read, otherwise)
+            form = dataclasses.replace(form, runs=direct.ready.runs)
+            return _batch(ways, form, offsets, keys, events, otherwise)
+        direct.ready = None
+    events = direct.many(values)
+    return None if events is None else _batch(ways, form, offsets, keys, events, otherwise)
+
+
+def _batch(  # what was read, in the same order
+    ways: QuickWays,
+    form: Form,
+    offsets: Sequence[int],
+    keys: Sequence[Any],
+    events: Sequence[Any],
+    otherwise: Quick,
+) -> Quick:
+    sample = next((e.after for e in events if e is not None and e.after is not None), None)
+    read = dict(zip(offsets, zip(keys, events, strict=True), strict=True))
+    return ways.batch(form, sample)(read.get, otherwise)
