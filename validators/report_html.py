@@ -8,7 +8,7 @@ from html import escape
 
 from figwatch.validators.report import Report
 from figwatch.validators.report_charts import convergence_chart, keys_chart, shares_chart
-from figwatch.validators.report_markdown import instant, said, span
+from figwatch.validators.report_markdown import by_streams, instant, said, span
 from figwatch.validators.stages.document import CriterionDocument
 
 ROWS_MAX = 2000
@@ -56,7 +56,7 @@ def html(report: Report) -> str:
         *(f'<p class="soft">Not checked: {escape(text)}</p>' for text in gate.not_checked),
         *_charts(report),
         "<h2>Evidence</h2>",
-        _evidence(gate.criteria),
+        _evidence(report),
         _streams(report),
         _findings(report),
         _chain(report),
@@ -103,16 +103,18 @@ def _criteria(criteria: Sequence[CriterionDocument]) -> str:
     return _table(("criterion", "of", "verdict", "because", "missing"), rows)
 
 
-def _evidence(criteria: Sequence[CriterionDocument]) -> str:
+def _evidence(report: Report) -> str:
     rows = [
         f"<tr><td>{escape(c.name)}</td><td>{escape(e.name)}</td><td>{escape(e.source)}</td>"
         f"<td><code>{escape(e.query)}</code></td><td>{span(e)}</td><td>{e.samples}</td>"
         f"<td>{escape(said(e))}</td></tr>"
-        for c in criteria
+        for c in report.gate.criteria
         for e in c.evidence
     ]
     columns = ("criterion", "of", "source", "asked", "time", "samples", "figures")
-    return _table(columns, rows) if rows else "<p>The change streams, at the positions below.</p>"
+    streams = by_streams(report)
+    rest = f"<p>{escape(streams)}</p>" if streams else ""
+    return (_table(columns, rows) if rows else "") + rest
 
 
 def _streams(report: Report) -> str:

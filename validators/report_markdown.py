@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from figwatch.validators.gate import Answer
 from figwatch.validators.report import Report
 from figwatch.validators.stages.document import CriterionDocument, EvidenceDocument
 
@@ -24,7 +25,7 @@ def markdown(report: Report) -> str:
         _criteria(gate.criteria),
         *(f"- not checked: {_cell(text)}\n" for text in gate.not_checked),
         _pairs(report),
-        _evidence(gate.criteria),
+        _evidence(report),
         _streams(report),
         _chain(report),
     ]
@@ -75,13 +76,13 @@ def _pairs(report: Report) -> str:
     return "## Pairs\n\n" + _table(("pair", "keys", title, "p99", "verified through"), rows)
 
 
-def _evidence(criteria: list[CriterionDocument]) -> str:
+def _evidence(report: Report) -> str:
     rows = [(c.name, e.name, e.source, e.query, span(e), str(e.samples), said(e))
-            for c in criteria for e in c.evidence]  # fmt: skip
-    if not rows:
-        return ""
+            for c in report.gate.criteria for e in c.evidence]  # fmt: skip
     columns = ("criterion", "of", "source", "asked", "time", "samples", "figures")
-    return "## Evidence\n\n" + _table(columns, rows)
+    parts = [_table(columns, rows)] if rows else []
+    parts += [f"{text}\n"] if (text := by_streams(report)) else []
+    return "\n".join(["## Evidence\n", *parts]) if parts else ""
 
 
 def span(evidence: EvidenceDocument) -> str:
@@ -97,6 +98,15 @@ def said(evidence: EvidenceDocument) -> str:
         return evidence.problem
     figures = [f"{name} {value}" for name, value in evidence.figures.items()]
     return ", ".join([*figures, *evidence.notes])
+
+
+def by_streams(report: Report) -> str:
+    """What decided criteria rest on that have no piece of evidence of their own; empty for none."""
+    decided = (c for c in report.gate.criteria if c.verdict != Answer.INCONCLUSIVE.value)
+    names = dict.fromkeys(c.name for c in decided if not c.evidence)
+    if not (names and report.streams):
+        return ""
+    return f"By the change streams, at the positions below: {', '.join(names)}."
 
 
 def _streams(report: Report) -> str:

@@ -72,6 +72,14 @@ def test_html_needs_nothing_from_outside_and_quotes_its_evidence():
     assert 3 == page.count("<svg ")
 
 
+@pytest.mark.parametrize("form", [html, markdown])
+def test_what_is_decided_by_the_streams_alone_says_so(form):
+    said = "By the change streams, at the positions below: still_in_sync."
+    assert said in form(report(Answer.INCONCLUSIVE))
+    assert said.replace("still", "errors, still") in form(report())
+    assert "By the change streams" not in form(report(streams=[]))
+
+
 def test_html_without_figures_has_no_charts():
     page = html(report(pairs={}, streams=[]))
     assert 1 == page.count("<svg ")
