@@ -17,7 +17,8 @@ from figwatch.connectors.debezium.avro_canonical import Canonical, fits
 from figwatch.connectors.debezium.avro_compile import Make
 from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
-from figwatch.connectors.debezium.quick import Form, Quick, QuickWays
+from figwatch.connectors.debezium.quick import QuickWays
+from figwatch.connectors.debezium.quick_code import Form, Quick
 from figwatch.connectors.debezium.rows import LogEvent, RowEvent
 from figwatch.connectors.debezium.source import FIELDS, LOG_FIELDS, LogEntry, Source
 from figwatch.validators.canonical import Placeholder

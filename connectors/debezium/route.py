@@ -26,7 +26,8 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
-from figwatch.connectors.debezium.quick import UPSERTS, Form, QuickWays
+from figwatch.connectors.debezium.quick import QuickWays
+from figwatch.connectors.debezium.quick_code import UPSERTS, Form
 from figwatch.connectors.debezium.rows import Decoded, RowEvent, RowWriter, Where
 from figwatch.connectors.debezium.schema import BadSchemaError, ConnectSchema
 from figwatch.connectors.debezium.shapes import Event, Ignored, event_of

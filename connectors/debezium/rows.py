@@ -16,7 +16,7 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.keys import KeyReader, KeyRow
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, FeedPlan, RowPlan
-from figwatch.connectors.debezium.quick import NEW_KEY, OLD_KEY
+from figwatch.connectors.debezium.quick_code import NEW_KEY, OLD_KEY
 from figwatch.connectors.debezium.row_keys import RowKeys, lacks, made_up
 from figwatch.connectors.debezium.shapes import Event, Ignored
 from figwatch.connectors.debezium.source import Source

@@ -33,8 +33,9 @@ TAIL = """
 - **What an encoding cannot hold** comes as null: NaN from `decimal.handling.mode=precise`, a year
   outside 1677 to 2262 from `time.precision.mode=nanoseconds`. Such a value is unknown against null,
   and differs from any other. A null that is NaN in both databases, or NaN in the one and null in
-  the other, is the same null in both records: only a sweep, or `decimal.handling.mode=string`,
-  tells them apart.
+  the other, is the same null in both records: nothing in the record, its old row or its schema
+  tells which of the two it is, and to call it unknown would make every null of a `numeric`
+  unknown. Only a sweep, or `decimal.handling.mode=string`, tells them apart.
 - **Arrays of several dimensions** come as nulls: an array of nothing but nulls is unknown.
 - **Text of bytes without an encoding** is base64 or, where it cannot be that, hex; text that can be
   both is Malformed, and the message names the setting.
