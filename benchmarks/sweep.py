@@ -1,27 +1,30 @@
 """The sweep against its peers, on two local PostgreSQL: `python benchmarks/sweep.py [--rows N]`.
 
-Peers are installed into an environment of their own from the package registry (`--peers FOLDER`
-keeps it); one that cannot be installed is named with its reason. A timing counts only when the exit
-code and the exact set of differences are right: a tool that gives up quickly is not quick.
+Peers come from their package registries (`--peers FOLDER` keeps them), see `sweep_peers`; one that
+cannot be had is named with its reason. `--servers distribution` runs on Debian's PostgreSQL 15, for
+pg_comparator's sake. A timing counts only when the exit code and the exact set of differences are
+right: a tool that gives up quickly is not quick. Beside it stands the processor time of the servers
+by what each asked of them, which says more than a busy machine's clock.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import random
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable
 
+import psutil
 import psycopg
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
+from benchmarks.sweep_peers import Comparator, Peer, comparator, diffs
 from tests.e2e import bare_postgres
 from tests.e2e.sweep_lab import Lab
 
@@ -33,11 +36,9 @@ ROWS = """INSERT INTO t SELECT i, i % 1000, i % 77777, i::bigint * 100000, i * 0
 COLUMNS = "abcdefghijk"
 PAIR = f"""{{name: t, source: t, target: t, key: {{id: id}}, columns: {{
     {", ".join(f"{c}: {c}" for c in COLUMNS)}}}}}"""
-# One column that only the mapping can compare: every row goes through it.
+# One column with a map of values: where rows are merged, each goes through the mapping.
 MAPPED = PAIR.replace("b: b", "b: {to: b, type: int, values: {'-7': 7}}")
 DIFFERENCES = 100
-PEERS = ("reladiff", "data-diff")
-PEER_SECONDS_MAX = 300
 
 Answer = set[int]
 Job = Callable[[], Answer]
@@ -57,66 +58,50 @@ def count(lab: Lab) -> Answer:
     return set()
 
 
-def peer(program: pathlib.Path, lab: Lab) -> Answer:
-    """reladiff and data-diff have one command line: lines that begin with + or - name a row."""
-    columns = [part for c in COLUMNS for part in ("-c", c)]
-    ended = subprocess.run(
-        [program, lab.source_dsn, "t", lab.target_dsn, "t", "-k", "id", *columns, "-j", "4"],
-        capture_output=True, text=True, timeout=PEER_SECONDS_MAX, check=False,
-    )  # fmt: skip
-    if ended.returncode not in (0, 1) or "Traceback" in ended.stderr:
-        raise RuntimeError(ended.stderr.strip().splitlines()[-1] if ended.stderr else "failed")
-    return {int(m) for m in re.findall(r"^[+-] (\d+)", ended.stdout, re.MULTILINE)}
-
-
-def install(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The peers that can be had."""
-    found = {}
-    for name in PEERS:
-        home = folder / name
-        program = home / "bin" / name
-        if not program.exists():
-            venv.create(home, with_pip=True)
-            ended = subprocess.run(
-                [home / "bin" / "pip", "install", "-q", name, "psycopg2-binary"],
-                capture_output=True, text=True, timeout=600, check=False,
-            )  # fmt: skip
-            if ended.returncode:
-                said = [line for line in ended.stderr.splitlines() if "error" in line.lower()]
-                print(f"{name}: left out, it cannot be installed ({(said or ['?'])[0].strip()})")
-                continue
-        found[name] = program
-    return found
-
-
-def timed(job: Job, expected: Answer) -> float:
-    began = time.monotonic()
+def timed(job: Job, expected: Answer, lab: Lab) -> tuple[float, float]:
+    """Seconds by the clock, and of the servers' processors."""
+    began, worked = time.monotonic(), servers_seconds(lab)
     answer = job()
     seconds = time.monotonic() - began
     if answer != expected:
         raise RuntimeError(f"wrong: {len(answer)} differences, not {len(expected)}")
-    return seconds
+    time.sleep(0.5)  # processes that end are counted by their parent
+    return seconds, servers_seconds(lab) - worked
 
 
-def race(title: str, jobs: dict[str, tuple[Job, Answer]], rows: int, rounds: int) -> None:
-    """Every job once a round, in changing order; the median is printed."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+def servers_seconds(lab: Lab) -> float:
+    """Processor time of both servers' processes, those that ended included."""
+    total = 0.0
+    for connection in (lab.source, lab.target):
+        server = psutil.Process(connection.info.backend_pid).parent()
+        assert server is not None  # a backend is its server's child
+        total += sum(server.cpu_times()[:4])  # its own, and that of children that ended
+        for child in server.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(child.cpu_times()[:2])
+    return total
+
+
+def race(title: str, jobs: dict[str, tuple[Job, Answer]], lab: Lab, rows: int, rounds: int) -> None:
+    """Every job once a round, in changing order; the medians are printed."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     wrong: dict[str, str] = {}
     for number in range(rounds):
         order = list(jobs) if number % 2 == 0 else list(reversed(jobs))
         for name in order:
             if name not in wrong:
                 try:
-                    seconds[name].append(timed(*jobs[name]))
+                    seconds[name].append(timed(*jobs[name], lab))
                 except (RuntimeError, AssertionError, subprocess.TimeoutExpired) as error:
                     wrong[name] = str(error)
-    print(f"\n{title}: {rows} rows x 12 columns, median of {rounds}")
+    print(f"\n{title}: {rows} rows x 12 columns, median of {rounds}, load {os.getloadavg()[0]:.1f}")
     for name in jobs:
         if name in wrong:
-            print(f"  {name:28} not counted: {wrong[name]}")
+            print(f"  {name:26} not counted: {wrong[name]}")
         else:
-            median = statistics.median(seconds[name])
-            print(f"  {name:28} {median:8.3f} s {rows / median:12,.0f} rows/s")
+            clock, servers = (statistics.median(each) for each in zip(*seconds[name], strict=True))
+            rate = f"{rows / clock:12,.0f} rows/s"
+            print(f"  {name:26} {clock:8.3f} s {rate}   servers {servers:7.2f} s")
 
 
 def main() -> None:
@@ -124,37 +109,50 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", type=pathlib.Path, default=None)
+    parser.add_argument("--servers", choices=("sandbox", "distribution"), default="sandbox")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        place = pathlib.Path(folder)
+    where = bare_postgres.other_binaries() if given.servers == "distribution" else None
+    with tempfile.TemporaryDirectory() as made:
+        place = pathlib.Path(made)
         place.chmod(0o755)
-        peers = install(given.peers or place / "peers")
+        folder = given.peers or place / "peers"
+        peers = diffs(folder)
+        if where is not None and (found := comparator(folder)) is not None:
+            peers["pg_comparator"] = found
         with (
-            bare_postgres.server(place / "one") as one,
-            bare_postgres.server(place / "two") as two,
+            bare_postgres.server(place / "one", where) as one,
+            bare_postgres.server(place / "two", where) as two,
         ):
             lab = Lab(bare_postgres.database(one, "a"), bare_postgres.database(two, "b"), place)
             run(lab, peers, given.rows, given.rounds)
             lab.close()
 
 
-def run(lab: Lab, peers: dict[str, pathlib.Path], rows: int, rounds: int) -> None:
+def run(lab: Lab, peers: dict[str, Peer], rows: int, rounds: int) -> None:
     lab.both(TABLE)
     lab.source.execute(ROWS.format(rows))
     lab.copy("SELECT * FROM t", "t")
     lab.both("VACUUM ANALYZE t")
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    version = lab.source.info.server_version // 10_000
+    print(f"{os.cpu_count()} cores, PostgreSQL {version}")
+    for each in peers.values():
+        if isinstance(each, Comparator):
+            each.install(lab.source_dsn)
+            each.install(lab.target_dsn)
     jobs: dict[str, Callable[[], Answer]] = {
         "figwatch checksum": lambda: ours(lab, PAIR, "auto"),
+        "figwatch checksum, mapped": lambda: ours(lab, MAPPED, "auto"),
         "figwatch merge": lambda: ours(lab, PAIR, "merge"),
         "figwatch merge, mapped": lambda: ours(lab, MAPPED, "merge"),
     }
-    jobs |= {name: lambda p=program: peer(p, lab) for name, program in peers.items()}
+    jobs |= {
+        name: lambda p=p: p(lab.source_dsn, lab.target_dsn, COLUMNS) for name, p in peers.items()
+    }
     floor = {"count(*), one side": (lambda: count(lab), set[int]())}
-    race("identical", floor | {n: (j, set[int]()) for n, j in jobs.items()}, rows, rounds)
+    race("identical", floor | {n: (j, set[int]()) for n, j in jobs.items()}, lab, rows, rounds)
     planted = set(random.Random(1).sample(range(1, rows), DIFFERENCES))
     lab.target.execute("UPDATE t SET b = b + 1 WHERE id = ANY(%s)", (sorted(planted),))
-    race("scattered", {n: (j, planted) for n, j in jobs.items()}, rows, rounds)
+    race("scattered", {n: (j, planted) for n, j in jobs.items()}, lab, rows, rounds)
 
 
 if __name__ == "__main__":
