@@ -70,12 +70,15 @@ class FleetMetrics(Collector):
         merged = self._fleet.view(time.time_ns() // 1000).merged
         ranges: Any = family("sweep_ranges")
         differences: Any = family("sweep_differences")
+        ages: Any = family("sweep_range_timestamp_seconds")
         for name, pair in sorted(merged.pairs.items() if merged is not None else ()):
             if pair.sweep is not None:
                 ranges.add_metric([name, "clean"], pair.sweep.ranges_clean)
                 ranges.add_metric([name, "open"], pair.sweep.ranges - pair.sweep.ranges_clean)
                 differences.add_metric([name], pair.sweep.differences)
-        yield from (ranges, differences)
+                for number, clean_us in enumerate(pair.sweep.ages_us or (pair.sweep.clean_us,)):
+                    ages.add_metric([name, str(number)], clean_us / 1e6)
+        yield from (ranges, differences, ages)
 
     def _verdicts(self) -> Iterator[Metric]:
         verdicts: Any = family("gate_verdict")

@@ -129,6 +129,9 @@ CATALOGUE: tuple[Described, ...] = (
     Described("sweep_ranges", GAUGE, ("pair", "state"),
               "ranges of keys that the newest sweep found equal (`clean`), and the others (`open`)",
               Origin.FLEET),
+    Described("sweep_range_timestamp_seconds", GAUGE, ("pair", "range"),
+              "the rows of a range of keys were compared since then, and were equal; 0: not known; "
+              "by number in the order of the keys, at most 64", Origin.FLEET),
     Described("sweep_differences", GAUGE, _PAIR,
               "differences that the newest sweep found", Origin.FLEET),
     Described("fallback", GAUGE, ("pair", "verdict"),

@@ -119,7 +119,7 @@ class Books:
         books.sweep = SweepSummary(
             end.began_us, end.ended_us, end.whole, end.differences, end.source_rows,
             end.target_rows, max(end.clean_us, before.clean_us if before is not None else 0),
-            end.ranges, end.ranges_clean,
+            end.ranges, end.ranges_clean, end.ages_us,
         )  # fmt: skip
 
 

@@ -271,6 +271,9 @@ class SweepEnd(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
     ranges_clean: int = 0
     doubted: tuple[bytes, ...] | None = ()
     """Keys of this partition that were not shown to be equal; None: they are not all known."""
+    ages_us: tuple[int, ...] = ()
+    """`clean_us` of each range, in the order of the keys; neighbours share one where there are more
+    than `sweep_ranges.AGES_MAX`."""
 
 
 class SweepAnswer(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):

@@ -48,6 +48,8 @@ class SweepSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Every row was looked at since then, and was equal (0: never)."""
     ranges: int = 1
     ranges_clean: int = 0
+    ages_us: tuple[int, ...] = ()
+    """Since when each range, or a few neighbours, are known to be equal (0: not known)."""
 
 
 class TurnSummary(msgspec.Struct, array_like=True, gc=False):

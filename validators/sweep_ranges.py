@@ -11,6 +11,8 @@ import msgspec
 
 Key: TypeAlias = tuple[str, ...] | None
 
+AGES_MAX = 64
+"""Ages that are told of a pair."""
 SWOLLEN = 4
 """A range that has grown to so many times the others' rows asks for new ranges."""
 
@@ -64,6 +66,13 @@ class Ranges(msgspec.Struct):
     def clean_us(self) -> int:
         """Every row was looked at since then, and was equal (0: that cannot be said)."""
         return min((s.clean_us for s in self.stretches), default=0)
+
+    @property
+    def ages_us(self) -> tuple[int, ...]:
+        """`clean_us` of each range in the order of the keys; of a few neighbours the oldest."""
+        each = -(-len(self.stretches) // AGES_MAX)
+        ages = [s.clean_us for s in self.stretches]
+        return tuple(min(ages[n : n + each]) for n in range(0, len(ages), each or 1))
 
     @property
     def swollen(self) -> bool:

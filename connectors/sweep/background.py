@@ -199,6 +199,7 @@ class Pass:
             self._p.rule.name, self._judges.sweep, began_us, _now_us(), whole and not unclear,
             sum(s.differences for s in parts), sum(s.source_rows for s in parts),
             sum(s.target_rows for s in parts), ranges.clean_us, len(parts), clean,
+            ages_us=ranges.ages_us,
         )  # fmt: skip
         self._judges.end(end, self._doubted)
 

@@ -110,6 +110,8 @@ def test_ranges_that_the_streams_saw_change_are_compared_before_the_others(lab: 
     assert list(range(RANGES)) == one_pass(config)
     last = Told.ends[-1]
     assert (True, RANGES, RANGES) == (last.whole, last.ranges, last.ranges_clean)
+    assert sorted(last.ages_us) == list(last.ages_us)
+    assert (RANGES, last.clean_us) == (len(last.ages_us), last.ages_us[0])
 
     # Two keys of the fifth range, one of the third, and one that no table has room for.
     said = told_by_worker(config, canonical(config, 4100, 4200, 2500, 10**9))

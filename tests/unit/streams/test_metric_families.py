@@ -57,7 +57,7 @@ def pair(**changed):
         "transient": 1,
         "alarms": {"fence_healed_late": 1},
         "demoted": True,
-        "sweep": SweepSummary(NOW_US, NOW_US, True, 2, 5, 5, NOW_US - 9_000_000, 4, 3),  # noqa: FBT003
+        "sweep": SweepSummary(NOW_US, NOW_US, True, 2, 5, 5, NOW_US - 9_000_000, 4, 3, (0, NOW_US)),  # noqa: FBT003
         "turn": TurnSummary(NOW_US, 1, True, 1, 2, 3, 4),  # noqa: FBT003
         "conflicts": {"lost": 1},
         "echoes": EchoSummary({"arrival": 2}, looping=1),
@@ -187,6 +187,11 @@ def test_the_fleets_gauges_say_partitions_columns_and_verdicts():
     assert 2 == value(families, "figwatch_divergent_columns", pair="stock", column="quantity")
     assert 3 == value(families, "figwatch_sweep_ranges", pair="stock", state="clean")
     assert 1 == value(families, "figwatch_sweep_ranges", pair="stock", state="open")
+    ages = [
+        value(families, "figwatch_sweep_range_timestamp_seconds", pair="stock", range=number)
+        for number in ("0", "1")
+    ]
+    assert [0, NOW_US / 1e6] == ages
     assert 2 == value(families, "figwatch_sweep_differences", pair="stock")
     assert 1 == value(families, "figwatch_gate_verdict", stage="sync", verdict="fail")
     assert 0 == value(families, "figwatch_gate_verdict", stage="sync", verdict="pass")

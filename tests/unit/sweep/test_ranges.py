@@ -45,6 +45,13 @@ def test_a_look_that_was_not_clean_takes_the_range_back(differences, whole):
     assert (100, 0, 0) == (one.looked_us, one.clean_us, one.dirty)
 
 
+def test_the_age_of_each_range_is_told_and_of_very_many_the_oldest_of_neighbours():
+    assert (7, 0, 9) == ranges(*[stretch("a", clean_us=at) for at in (7, 0, 9)]).ages_us
+    many = ranges(*[stretch("a", clean_us=at + 1) for at in range(1_000)]).ages_us
+    assert (63, 1, 993) == (len(many), many[0], many[-1])
+    assert sorted(many) == list(many)
+
+
 def test_a_pass_is_due_when_it_has_something_left_or_the_interval_is_over():
     done = ranges(stretch("a", looked_us=100))
     assert 100 + HOUR_US == done.due_us(HOUR_US)
