@@ -1,31 +1,43 @@
 """The stored form of a key's state: what the join table, its changelog and the memory of a worker
 hold for every key, and so as small as it can be made cheaply.
 
-A version byte and a msgpack array, in which nearly every number is written as its distance from
-the source's newest version: on a healthy key they are equal or close.
+A version byte and a msgpack array. Keys at rest have a form of their own
+(`figwatch.validators.packing_plain`); in that of the others nearly every number is written as its
+distance from the source's newest version.
 `figwatch.validators.key_table` packs a key when it settles.
 """
 
 import msgspec
 
+from figwatch.validators.packing_plain import Plain, plain, whole
 from figwatch.validators.state import Entry, KeyState, Source, Target, Track
 
-STATE_VERSION = 2
-"""First byte of a packed state; raise it with any change of the Structs or of the folding."""
+STATE_VERSION = 3
+"""First byte of a packed state, the newest: the short form. Raise it with any change of the Structs
+or of the folding.
+"""
+
+FOLDED_VERSION = 2
+"""Of a key that has no short form."""
 
 UNFOLDED_VERSION = 1
-"""The form before: numbers as they are. Still read, and written anew when its key changes."""
+"""The first form: numbers as they are. Still read, and written anew when its key changes."""
 
 _SAME: tuple[int, ...] = ()
 """In place of a position: that of the newest version, or of the track. No database has it."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(KeyState)
-_VERSION = bytes([STATE_VERSION])
+_PLAIN_DECODER = msgspec.msgpack.Decoder(Plain)
+_VERSION = bytes([FOLDED_VERSION])
+_PLAIN_VERSION = bytes([STATE_VERSION])
 
 
 def pack(state: KeyState) -> bytes:
     """Return the stored form. `state` is folded for the moment of encoding, and left as it was."""
+    short = plain(state)
+    if short is not None:
+        return _PLAIN_VERSION + _ENCODER.encode(short)
     source, target = state.source, state.target
     if source is None or not source.ring:
         return _VERSION + _ENCODER.encode(state)
@@ -53,8 +65,10 @@ def unpack(data: bytes) -> KeyState:
         msgspec.DecodeError: a version that this figwatch does not read, or a damaged record.
     """
     version = data[0] if data else 0
-    if version not in {STATE_VERSION, UNFOLDED_VERSION}:
-        readable = f"{UNFOLDED_VERSION} and {STATE_VERSION}"
+    if version == STATE_VERSION:
+        return whole(_PLAIN_DECODER.decode(memoryview(data)[1:]))
+    if version not in {FOLDED_VERSION, UNFOLDED_VERSION}:
+        readable = f"{UNFOLDED_VERSION} to {STATE_VERSION}"
         raise msgspec.DecodeError(f"state version {version}, this figwatch reads {readable}")
     state = _DECODER.decode(memoryview(data)[1:])
     source, target = state.source, state.target
@@ -63,7 +77,7 @@ def unpack(data: bytes) -> KeyState:
     row = source.ring[-1]
     if target is not None and state.shared:
         state.shared, target.fingerprint, target.sketch = False, row.fingerprint, row.sketch
-    if version == STATE_VERSION:
+    if version == FOLDED_VERSION:
         _fold_source(source, row, 1)
         if target is not None:
             _fold_target(target, row, 1)

@@ -169,10 +169,10 @@ def test_state_of_the_version_before_is_read_and_rewritten():
     assert dict(before.judge.take_dirty())[b"stock\0k"][0] == STATE_VERSION
 
 
-@pytest.mark.parametrize("version", [b"", b"\0", b"\x03", b"\xff"])
+@pytest.mark.parametrize("version", [b"", b"\0", b"\x04", b"\xff"])
 def test_state_of_another_version_is_refused(version):
     packed = pack(Timeline().source("A").state())
-    with pytest.raises(msgspec.DecodeError, match="this figwatch reads 1 and 2"):
+    with pytest.raises(msgspec.DecodeError, match="this figwatch reads 1 to 3"):
         unpack(version + packed[1:] if version else b"")
 
 

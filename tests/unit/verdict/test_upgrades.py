@@ -8,7 +8,8 @@ import pytest
 from figwatch.validators import layout
 from figwatch.validators.judge import META, Meta
 from figwatch.validators.outcome import Verdict
-from figwatch.validators.packing import STATE_VERSION, pack, unpack
+from figwatch.validators.packing import FOLDED_VERSION, STATE_VERSION, pack, unpack
+from figwatch.validators.packing_plain import Plain
 from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.sagas.instance import Instance
 from figwatch.validators.sagas.saga import SagaBooks
@@ -61,7 +62,8 @@ def test_what_changes_after_an_upgrade_is_written_in_the_new_form(version):
     line = recorded(version)
     dict(line.judge.take_dirty())
     written = dict(go_on(line).judge.take_dirty())
-    assert {STATE_VERSION} == {value[0] for key, value in written.items() if key != META}
+    found = {value[0] for key, value in written.items() if key != META}
+    assert {FOLDED_VERSION, STATE_VERSION} == found
 
 
 def test_a_key_of_a_newer_version_is_refused():
@@ -114,7 +116,7 @@ def fields() -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-STORED = (Meta, KeyState, Instance, SagaBooks, TurnState, Turmoil)
+STORED = (Meta, KeyState, Plain, Instance, SagaBooks, TurnState, Turmoil)
 
 
 def grown_well(before: dict[str, list[str]], now: dict[str, list[str]]) -> bool:
