@@ -9,6 +9,7 @@ from typing import Any
 
 from figwatch.connectors.record_fields import time_us
 
+TRACEPARENT_HEADER = "traceparent"
 TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
 )

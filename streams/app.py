@@ -35,6 +35,7 @@ from figwatch.streams.store import Store, Stores
 from figwatch.streams.sweeper import Sweeper
 from figwatch.streams.table import JoinTable
 from figwatch.streams.tidy import Tidy
+from figwatch.streams.tracing import from_environment
 from figwatch.streams.upkeep import Upkeep
 from figwatch.validators.summary import Summary
 
@@ -76,6 +77,7 @@ class Worker:
         self.ready = False
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self.app = app = new_app(config)
+        self._spans = from_environment(os.environ, self.name, config.migration)
         self._changes = self._lanes(plan.changes, settings.internal_partitions)
         self._letters = self._lanes(plan.dead_letters, cluster.partitions[plan.dead_letters])
         self._heartbeats = Heartbeats(plan, self._changes, cluster.end_offsets)
@@ -93,6 +95,7 @@ class Worker:
             heartbeats=self._heartbeats,
             agreement=self._agreement,
             crash=app.crash,
+            spans=self._spans,
         )
         self._sweeper = Sweeper(config, lambda: self.ready and 0 in self._judges.seats)
         desk = Desk(
@@ -109,6 +112,7 @@ class Worker:
             evaluate_seconds=settings.reading_interval_seconds,
             summary_seconds=settings.summary_interval_seconds,
             touched=self._sweeper.touched,
+            spans=self._spans,
             raw_ends=self._raw_ends,
         )
         self._judges = JudgeAgent(desk, new_judge)
@@ -203,6 +207,7 @@ class Worker:
                 decode=self._decode,
                 heartbeats=self._heartbeats,
                 readings=self._readings,
+                spans=self._spans,
                 about=About(version, config.migration, config.objective.convergence_seconds),
             )
         )
@@ -319,4 +324,6 @@ class Worker:
         await self.app.stop()
         await self._cluster.stop()
         await self._overseer.stop()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.stop)
         await self.endpoint.stop()

@@ -9,6 +9,7 @@ marks, behind the data (`figwatch.streams.stretch`), heartbeats become barriers
 import asyncio
 import base64
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -22,6 +23,7 @@ from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.plan import Plan
 from figwatch.streams.sender import Delivery, KeyValue, Lanes
 from figwatch.streams.stretch import Batch, Decoded, Progress, destination, observe, partition_of
+from figwatch.streams.tracing import Spans, traces_in
 from figwatch.validators.change import Change, Gap, Heartbeat, Malformed, Side, Topology, encode
 from figwatch.validators.errors import FigwatchError
 
@@ -104,10 +106,11 @@ class DecodeAgent:
         heartbeats: Heartbeats,
         agreement: Agreement,
         crash: Callable[[BaseException], Awaitable[None]],
+        spans: Spans | None = None,
     ) -> None:
         self._plan, self._decoder, self._agreement = plan, decoder, agreement
         self._changes, self._letters = changes, letters
-        self._heartbeats, self._crash = heartbeats, crash
+        self._heartbeats, self._crash, self._spans = heartbeats, crash, spans
         self._slots = asyncio.Semaphore(BATCHES_ON_THE_WAY_MAX)
         self.progress: dict[tuple[str, int], Progress] = {}
         self.records = 0
@@ -149,7 +152,13 @@ class DecodeAgent:
         batch: RawBatch = event.value
         topic, partition = event.message.topic, event.message.partition
         await self._agreement.refresh()
+        began_ns = time.time_ns() if self._spans is not None else 0
         found = await self._decode(topic, partition, batch)
+        if self._spans is not None:
+            traces = traces_in(batch.records)
+            self._spans.done("decode", began_ns, traces, topic=topic, partition=partition,
+                             first_offset=batch.first_offset, records=len(batch.records),
+                             facts=len(found))  # fmt: skip
         await self._agreement.settle()
         marked: list[tuple[Progress, Batch]] = []
         if topic in self._plan.data_topics:

@@ -28,6 +28,7 @@ from figwatch.streams.consumer import RawBatch
 from figwatch.streams.sender import KeyValue
 from figwatch.streams.store import Store
 from figwatch.streams.stretch import partition_of
+from figwatch.streams.tracing import Spans
 from figwatch.validators.change import (
     Forwarded,
     Gap,
@@ -40,6 +41,7 @@ from figwatch.validators.change import (
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
+from figwatch.validators.write_records import Trip
 
 BATCHES_WAITING_MAX = 4
 """Batches that wait for one judge; beyond it the agent, and with it the consumer, waits."""
@@ -92,6 +94,7 @@ class Desk:
     """Told of the keys of the join table that changed."""
     raw_ends: Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
     """Asks for the end offset of every raw partition."""
+    spans: Spans | None = None
 
 
 class Seat:
@@ -169,7 +172,9 @@ class Seat:
 
     async def _step(self, event: Any) -> None:
         now_us = self._desk.clock_us()
-        if event is not None:
+        if event is not None and self._desk.spans is not None:
+            await self._traced(event.value, now_us, self._desk.spans)
+        elif event is not None:
             await self._apply(event.value, now_us)
         if time.monotonic() >= self._evaluate_at:
             began = time.monotonic()
@@ -205,6 +210,15 @@ class Seat:
         for record in records:
             self.judge.apply(decode_record(record.value), now_us)
 
+    async def _traced(self, batch: RawBatch, now_us: int, spans: Spans) -> None:
+        """Apply a batch, with a span that is linked to the requests whose changes it completes."""
+        began_ns = time.time_ns()
+        await self._apply(batch, now_us)
+        records = (decode_record(record.value) for record in batch.records)
+        traces = (record.trace for record in records if isinstance(record, Trip) and record.trace)
+        spans.done("judge", began_ns, traces, partition=self.partition,
+                   first_offset=batch.first_offset, records=len(batch.records))  # fmt: skip
+
     async def _flush(self) -> None:
         """Write what changed; findings stand in the changelog until they are published."""
         desk = self._desk
@@ -217,7 +231,11 @@ class Seat:
         changed.update(self.judge.take_dirty())
         desk.touched(changed)
         if changed:
+            began_ns = time.time_ns() if desk.spans is not None else 0
             await desk.write_state(self.partition, changed)
+            if desk.spans is not None:
+                desk.spans.done("changelog", began_ns, (), partition=self.partition,
+                                keys=len(changed))  # fmt: skip
         await self._publish(findings)
         answers: list[KeyValue] = [(None, encode(a)) for a in self.judge.take_answers()]
         if answers:

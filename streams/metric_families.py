@@ -119,6 +119,9 @@ CATALOGUE: tuple[Described, ...] = (
     Described("adjustment_problems", COUNTER, ("pair", "problem"),
               "changes whose legs are not all measured: `no_request` time, a `bad_request` time, "
               "a `bad_trace` context, `forgotten` because more waited than is kept"),
+    Described("spans", COUNTER, ("outcome",),
+              "figwatch's own OpenTelemetry spans: `sent`, `failed` (the collector did not take "
+              "them), `dropped` (it is too slow); all 0 where none are wanted"),
     Described("objective_seconds", GAUGE, (), "the objective: `objective.convergence_seconds`"),
     Described("partitions_held", GAUGE, (), "internal partitions that this worker judges"),
     Described("build_info", GAUGE, ("version", "migration"), "always 1"),

@@ -21,6 +21,7 @@ from figwatch.streams.heartbeats import Heartbeats
 from figwatch.streams.metric_families import family
 from figwatch.streams.plan import Plan
 from figwatch.streams.readings import Readings
+from figwatch.streams.tracing import Spans
 from figwatch.validators.books import Alarm
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side
@@ -130,8 +131,9 @@ class WorkerMetrics(Collector):
         heartbeats: Heartbeats,
         readings: Readings,
         about: About,
+        spans: Spans | None = None,
     ) -> None:
-        self._about = about
+        self._about, self._spans = about, spans
         self._plan, self._books, self._summaries = plan, books, summaries
         self._decode, self._heartbeats, self._readings = decode, heartbeats, readings
 
@@ -241,13 +243,17 @@ class WorkerMetrics(Collector):
         failures: Any = family("reading_failures")
         for error, count in sorted(self._readings.failures.items()):
             failures.add_metric([error], count)
+        spans: Any = family("spans")
+        counts = self._spans.counts if self._spans is not None else {}
+        for outcome in ("sent", "failed", "dropped"):
+            spans.add_metric([outcome], counts.get(outcome, 0))
         objective: Any = family("objective_seconds")
         objective.add_metric([], self._about.objective_seconds)
         held: Any = family("partitions_held")
         held.add_metric([], len(list(self._summaries())))
         info: Any = family("build_info")
         info.add_metric([self._about.version, self._about.migration], 1)
-        yield from (malformed, heartbeat, failures, objective, held, info)
+        yield from (malformed, heartbeat, failures, spans, objective, held, info)
 
 
 _OF_PAIRS = (

@@ -90,6 +90,17 @@ def test_explain_shows_each_leg_of_an_adjustment_and_links_to_its_trace(turned):
     assert f"trace: {measured[-1]['trace_url']}" in turned.live.say("explain", "stock", FAULTS[1])
 
 
+def test_the_workers_own_work_is_traced_and_linked_to_the_requests(turned):
+    collector = turned.live.collector
+    linked = {"decode", "judge"}
+    turned.live.until(linked, lambda: {name for name in linked if collector.links(name)})
+    assert {"decode", "judge", "changelog"} == {span.name for span in collector.spans}
+    _, told = turned.live.ask("explain", "stock", str(FAULTS[1]))
+    mine = {version["trace_id"] for version in told["versions"] if "trace_id" in version}
+    assert mine & collector.links("decode")
+    assert mine & collector.links("judge")
+
+
 def published(delta, on_hand, sku=str(FAULTS[11])):
     """The statement that tells of an adjustment."""
     event = {"sku": sku, "delta": delta, "onHand": on_hand, "reason": "planted"}

@@ -23,6 +23,7 @@ from figwatch.demo.orders.running import Orders
 from figwatch.demo.sandbox import connect, plugins
 from figwatch.demo.watcher import SCRIPT
 from tests.e2e.test_demo_programs import clear
+from tests.unit.streams.otlp import Collector
 
 SAGA_SECONDS = 4.0
 TRACES = "http://localhost:16686/trace"
@@ -68,10 +69,15 @@ class WritesLive:
         clear(self.endpoints)
 
     def _start_worker(self):
+        self.collector = self._stack.enter_context(Collector())
         log = self._stack.enter_context((self.folder / "worker.log").open("w"))
         command = [sys.executable, "-c", SCRIPT, "run", "--config", str(self.config)]
         worker = subprocess.Popen(
-            command, cwd=self.folder, stdout=log, stderr=log, env={**os.environ, **self._own}
+            command,
+            cwd=self.folder,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **self._own, "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url},
         )
         self._stack.callback(worker.wait, STOP_SECONDS)
         self._stack.callback(worker.terminate)
