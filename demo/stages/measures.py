@@ -45,16 +45,16 @@ TRAFFIC = {
 SOFTENED = (
     *_softened(
         "sync",
-        convergence_share=(0.8, BUSY),
+        convergence_share=(0.5, BUSY),
         overdue_share_max=(0.02, BUSY),
-        changes_min=(200, "it needs half a minute of load, and 80 % can be shown by 22"),
+        changes_min=(200, "it needs half a minute of load, and half can be shown by fewer"),
     ),
     *_softened("reads", **TRAFFIC, mismatch_share_max=(0.02, SHORT.format("4,512"))),
     *_softened(
         "writes",
         **TRAFFIC,
         saga_success_min=(0.98, SHORT.format("45,137")),
-        adjustment_share=(0.5, f"{BUSY}, and the sink is sent a thousand at once"),
+        adjustment_share=(0.25, f"{BUSY}, and the sink is sent a thousand at once"),
     ),
     *_softened("decommission", quiet_hours=(30 / 3600, "nobody waits for a day here")),
 )
