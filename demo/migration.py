@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from figwatch.demo.sandbox import Endpoints
 
-COPIED_SECONDS_MAX = 90.0
+COPIED_SECONDS_MAX = 180.0
 POLL_SECONDS = 0.1
 TOPICS = (
     f"{SOURCE_PREFIX}.public.inventory",

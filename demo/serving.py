@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # compared with; the sample in a container is told to
-START_SECONDS_MAX = 15.0
+START_SECONDS_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)

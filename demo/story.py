@@ -24,9 +24,9 @@ START_SECONDS_MAX = 180.0
 HEALTHY_SECONDS = 25.0
 STALL_SECONDS = 12.0
 STOP_SECONDS = 8.0
-SETTLED_SECONDS_MAX = 60.0
-RESOLVED_SECONDS_MAX = 60.0
-PASSED_SECONDS_MAX = 90.0
+SETTLED_SECONDS_MAX = 100.0
+RESOLVED_SECONDS_MAX = 120.0
+PASSED_SECONDS_MAX = 180.0
 LOOK_SECONDS = 1.0
 # A finding that heals within a second of its proof looks like a replicator which commits its
 # offsets too early, and figwatch would no longer trust the fence. People are slower than that.

@@ -17,10 +17,10 @@ from figwatch.demo.sandbox.model import ErrorCode, SandboxError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REQUEST_SECONDS = 10.0
-RETRY_SECONDS = 30.0
+REQUEST_SECONDS = 30.0
+RETRY_SECONDS = 90.0
 """How long a request is repeated while the worker rebalances (409) or starts (503)."""
-RUNNING_SECONDS = 60.0
+RUNNING_SECONDS = 180.0
 POLL_SECONDS = 0.1
 CAUSE_CHARACTERS = 300
 

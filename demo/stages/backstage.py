@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from figwatch.demo.sandbox import Sandbox
 
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 90.0
 PROMETHEUS = "prometheus"
 PROMETHEUS_WAVE = 9
 SCRAPE_SECONDS = 1

@@ -40,7 +40,7 @@ WORKER = "figwatch-worker-"
 WORKER_WAVE = 9
 VISITORS = 4
 VISIT_SECONDS_MAX = 10.0
-GONE_SECONDS_MAX = 40.0
+GONE_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.2
 SAGA_SECONDS = 10.0
 """Within which an order is to be over."""

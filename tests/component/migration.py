@@ -187,7 +187,7 @@ class Migration:
         reader.assign([TopicPartition(topic, n, 0) for n in range(PARTITIONS)])
         ended, found = 0, []
         while ended < PARTITIONS:
-            message = reader.poll(10)
+            message = reader.poll(60)
             assert message is not None, f"no answer reading {topic}"
             if message.error():
                 ended += 1
@@ -216,7 +216,7 @@ class Migration:
     def key_name(self, key):
         return key.decode()
 
-    def until(self, holds, seconds=40.0):
+    def until(self, holds, seconds=120.0):
         """Wait until `holds()`; says what the last summary was when it never does."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -271,7 +271,7 @@ class WorkerProcess:
 
     def get(self, path):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as got:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=30) as got:
                 return got.status, got.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, ""

@@ -15,7 +15,7 @@ from tests.component.rare import CAUSES, Worker, served
 from tests.dashboards import asked
 
 SCRAPES = 3
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 QUERIES = {
     (f"{board.title}: {panel.title}", expr): panel.needs
     for board in BOARDS

@@ -18,7 +18,7 @@ from figwatch.demo.sandbox.keeper_client import KeeperClient, ProgramSpec
 from figwatch.demo.sandbox.model import SandboxError, ServiceState
 from figwatch.demo.sandbox.orphans import end_orphans
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 SLEEP = "import time; time.sleep(600)"
 # A program with a child in a session of its own, as PostgreSQL's server processes are.
 FAMILY = (

@@ -269,10 +269,10 @@ def test_the_same_exception_in_a_stock_agent_loses_a_record_that_was_committed(m
     program = [sys.executable, "-W", "ignore", str(FOLDER / "stock_agent.py")]
     stock = subprocess.Popen([*program, migration.servers, "stock", str(out)], stderr=-3)
     try:
-        migration.until(lambda: out.exists() and "99" in out.read_text().split(), 30)
+        migration.until(lambda: out.exists() and "99" in out.read_text().split())
         reader = migration.consumer("stock")
         asked = [TopicPartition("stock", 0)]
-        migration.until(lambda: reader.committed(asked, 10)[0].offset == 100, 15)
+        migration.until(lambda: reader.committed(asked, 10)[0].offset == 100)
         reader.close()
     finally:
         stock.kill()

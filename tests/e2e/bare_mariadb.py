@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @contextmanager

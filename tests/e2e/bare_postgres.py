@@ -21,7 +21,7 @@ from figwatch.demo.sandbox.postgres import binaries
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-START_SECONDS = 60
+START_SECONDS = 180
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from figwatch.demo.migration import Migration
 
 WORKER_START_SECONDS = 180.0
-WORKER_STOP_SECONDS = 30.0
+WORKER_STOP_SECONDS = 90.0
 BREATH_SECONDS = 2.0
 """How long a part stays dead."""
 HEARTBEATS = ("__debezium-heartbeat.mono", "__debezium-heartbeat.inv")
 HEARTBEATS_MORE = 3
-HEARTBEATS_SECONDS = 60.0
+HEARTBEATS_SECONDS = 180.0
 STALLS_SECONDS = (6.0, 15.0)
 """How long the broker stands still, in turn: shorter and longer than a worker's session."""
 
@@ -220,7 +220,7 @@ def _records(reader: Consumer, topic: str) -> list[dict[str, Any]]:
     reader.assign(partitions)
     ended, lines = 0, []
     while ended < len(partitions):
-        message = reader.poll(20)
+        message = reader.poll(60)
         assert message is not None, f"no answer reading {topic}"
         if message.error():
             ended += 1

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e import servers
+from tests.e2e import order, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
 
     from figwatch.demo.sandbox import Endpoints, Sandbox
 
@@ -21,6 +23,14 @@ def pytest_report_header() -> str:
     except servers.CannotChooseError as error:
         return f"end-to-end servers: none, {error}"
     return f"end-to-end servers: {chosen}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> order.HeavyOneByOne:
+    return order.HeavyOneByOne(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: order.turn(item.path))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from figwatch.connectors.config_limits import GatesConfig
 from figwatch.validators.errors import ExitCode
 from figwatch.validators.stages.progress import STAGES
 
-WALK_SECONDS_MAX = 900
+WALK_SECONDS_MAX = 1500
 COMMAND = "import sys; sys.argv[0] = 'figwatch'; from figwatch.cli.main import main; main()"
 STREAMS = ("sync", "reads", "writes")
 NOBODY = "postgresql://nobody@127.0.0.1:9/none"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from figwatch.demo.sandbox import Endpoints
 
 SIDES = ("monolith", "service")
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 180.0
 
 
 class Watch:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from figwatch.demo.sandbox import Endpoints
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 DDL = (
     "CREATE TABLE {table} (id bigint PRIMARY KEY, quantity int DEFAULT 0,"
     " price numeric(10,2), note text, at timestamptz)"

@@ -8,7 +8,7 @@ import pytest
 
 from figwatch.demo.story import FAULTS
 
-DEMO_SECONDS_MAX = 280
+DEMO_SECONDS_MAX = 800
 COMMAND = "import sys; sys.argv[0] = 'figwatch'; from figwatch.cli.main import main; main()"
 
 

@@ -22,7 +22,7 @@ from figwatch.validators.outcome import Verdict
 from tests.unit.captures.record import line, records
 
 ADDRESS = "FIGWATCH_TEST_MARIADB"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 # name, MariaDB's type, PostgreSQL's type, the type that figwatch is told, encodings if any
 UNSIGNED = {"source_type": "uint64", "target_type": "numeric(20,0)", "target_encoding": "base64"}
 COLUMNS = (

@@ -17,7 +17,7 @@ from figwatch.demo.sandbox import Endpoints, Sandbox, SandboxError, Service, con
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)

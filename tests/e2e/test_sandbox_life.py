@@ -34,9 +34,11 @@ from figwatch.demo.watcher import SCRIPT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READY_SECONDS_MAX = 20.0
+READY_CPU_SECONDS_MAX = 30.0
+"""A later start is ready within 20 s on two cores. Other tests run beside this one: what can be
+held here is the work it takes, of which a part is done by one core while the other waits."""
 RESIDENT_BYTES_MAX = 2_000_000_000
-GONE_SECONDS = 20.0
+GONE_SECONDS = 60.0
 PARENT = """
 import sys, time
 from pathlib import Path
@@ -115,14 +117,13 @@ def test_nothing_is_left_when_the_parent_or_the_keeper_is_killed_and_no_data_is_
     parent.kill()
     parent.wait()
 
-    began = time.monotonic()
     sandbox = Sandbox.up(folder)
-    took_seconds = time.monotonic() - began
+    took_cpu_seconds = sum(sum(process.cpu_times()[:2]) for process in family(folder))
     assert sandbox.endpoints == before
     with psycopg.connect(before.dsn["service"]) as connection:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
     assert connect.wait_running(before.connect_url, "kept").running
-    assert took_seconds < READY_SECONDS_MAX
+    assert took_cpu_seconds < READY_CPU_SECONDS_MAX
     assert 0 < status(folder).resident_bytes < RESIDENT_BYTES_MAX
 
 

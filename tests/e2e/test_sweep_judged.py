@@ -150,7 +150,7 @@ def test_without_a_worker_a_difference_is_not_decided(watched):
     assert any("no judge" in reason for reason in swept["reasons"])
 
 
-FLEET_SECONDS = 120
+FLEET_SECONDS = 240
 """For what takes a rebalance, a new process and a pass, on a machine that does much else."""
 
 

@@ -67,7 +67,7 @@ class Captured:
             reader.assign([TopicPartition(place.topic, 0, 0)])
             rows: dict[int, dict[str, Any]] = {}
             for _ in range(end):
-                message = reader.poll(10)
+                message = reader.poll(60)
                 assert message is not None
                 row = json.loads(message.value())["after"]
                 rows[row["id"]] = row
@@ -75,7 +75,7 @@ class Captured:
         finally:
             reader.close()
 
-    def until(self, holds: Any, seconds: float = 90) -> None:
+    def until(self, holds: Any, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not holds(self.topic()):
             assert time.monotonic() < deadline, sorted(self.topic())

@@ -27,7 +27,7 @@ from figwatch.demo.watcher import SCRIPT
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "dashboards" / "prometheus"
 PORTS = ("worker", "console", "prometheus", "alertmanager")
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 JOB = "figwatch-sample"
 BROKEN_TOPIC = "inv.public.stock_levels"
 

@@ -27,8 +27,8 @@ from tests.unit.streams.otlp import Collector
 
 SAGA_SECONDS = 4.0
 TRACES = "http://localhost:16686/trace"
-WAIT_SECONDS = 90.0
-STOP_SECONDS = 20.0
+WAIT_SECONDS = 240.0
+STOP_SECONDS = 90.0
 
 
 class WritesLive:
