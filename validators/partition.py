@@ -24,8 +24,9 @@ from figwatch.validators.change import (
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
 from figwatch.validators.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
+from figwatch.validators.outbox.decide import Ground
 from figwatch.validators.outbox.definition import Definition as Outbox
-from figwatch.validators.outbox.judge import Ground, OutboxJudge
+from figwatch.validators.outbox.judge import OutboxJudge
 from figwatch.validators.pair import PairRules
 from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.judge import SagaJudge

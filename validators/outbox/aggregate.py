@@ -1,7 +1,7 @@
 """One aggregate: changes that wait for their event, events that wait for their change.
 
 `fits` says which belong together: by the transaction where both records tell theirs, by type and
-content in the order of the log otherwise. `figwatch.validators.outbox.judge` decides the rest.
+content in the order of the log otherwise. `figwatch.validators.outbox.decide` decides the rest.
 """
 
 import msgspec

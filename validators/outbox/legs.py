@@ -1,6 +1,6 @@
 """How long an adjustment takes, leg by leg, from the request until the other side shows it.
 
-A `Trip` is a change that has met its event (`validators.outbox.judge` sends it to the partition of
+A `Trip` is a change that has met its event (`validators.outbox.decide` sends it to the partition of
 the change's row); `shown` is told by `validators.row_records` when the other side shows a version.
 Whichever comes second completes the adjustment. What is under way during a restart is not counted;
 figures survive in the outbox's books.

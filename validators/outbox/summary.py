@@ -1,6 +1,6 @@
 """What one partition says of outbox events, and how such summaries merge.
 
-Part of `figwatch.validators.summary.Summary`; made by `figwatch.validators.outbox.judge`.
+Part of `figwatch.validators.summary.Summary`; made by `figwatch.validators.outbox.decide`.
 """
 
 import msgspec
