@@ -52,7 +52,7 @@ bench: $(READY)
 
 # docs/configuration.md is made of the settings' docstrings, docs/metrics.md of the catalogue.
 docs: $(READY)
-	$(BIN)/python -m figwatch.connectors.config_schema > docs/configuration.md
+	$(BIN)/python -m figwatch.connectors.config.schema > docs/configuration.md
 	$(BIN)/python -m figwatch.streams.metric_families > docs/metrics.md
 
 # The documentation as a site in build/site; a link that leads nowhere is an error.

@@ -15,7 +15,7 @@ from typing import Any
 
 import fastavro
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.avro import Registered
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.framing import SchemaRef

@@ -12,7 +12,7 @@ from figwatch.validators.sagas.definition import (
     signals_of,
     step_order,
 )
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.writes.records import SagaEvent
 
 STEPS = (
     StepDeclaration("reserve", "StockReserved", "StockRefused", "StockReleased"),

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from figwatch.connectors.config_limits import WorkerConfig
+from figwatch.connectors.config.limits import WorkerConfig
 from figwatch.streams.store import Stores
 from figwatch.validators.change import Change, Mark, Op, Reading, Record, Side, Topology
 from figwatch.validators.judge import META, Judge

@@ -163,7 +163,7 @@ STOCK = """
 import asyncio, sys, time
 import faust
 from benchmarks.decode import config
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 import json
 made, topic, servers, count = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])

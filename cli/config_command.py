@@ -23,7 +23,7 @@ def schema(
     Example: figwatch config schema > figwatch.schema.json, and as the file's first line:
     # yaml-language-server: $schema=figwatch.schema.json
     """
-    from figwatch.connectors.config_schema import json_schema
+    from figwatch.connectors.config.schema import json_schema
 
     print_json(json_schema())
 
@@ -37,7 +37,7 @@ def check(
     ] = True,
 ) -> None:
     """Check figwatch.yaml and name everything that is wrong with it, with line and fix."""
-    from figwatch.connectors.config_file import check_secrets
+    from figwatch.connectors.config.file import check_secrets
 
     loaded = load(config)
     problems = check_secrets(loaded) if secrets else []

@@ -11,8 +11,8 @@ from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 from figwatch.validators.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
-    from figwatch.validators.cutover import Cutover
+    from figwatch.connectors.config.root import Config
+    from figwatch.validators.writes.cutover import Cutover
 
 app = typer.Typer(help="The moment at which authority turns round.", no_args_is_help=True)
 
@@ -141,7 +141,7 @@ def _look(
     config: "Config", to: str, pairs: list[str], fenced_at: str, quiet_seconds: float
 ) -> "Cutover":
     from figwatch.connectors.cutover import lead_of, pairs_of, read_facts
-    from figwatch.validators.cutover import CutoverCriteria, assess_cutover
+    from figwatch.validators.writes.cutover import CutoverCriteria, assess_cutover
 
     fenced_us = _instant(fenced_at, "--fenced-at") if fenced_at else 0
     names, lead = pairs_of(config, list(pairs)), lead_of(config, to)
@@ -150,7 +150,7 @@ def _look(
 
 
 def _exit(found: "Cutover") -> ExitCode:
-    from figwatch.validators.gate import Answer
+    from figwatch.validators.stages.criterion import Answer
 
     return {Answer.PASS: ExitCode.OK, Answer.FAIL: ExitCode.FAIL}.get(
         found.answer, ExitCode.INCONCLUSIVE

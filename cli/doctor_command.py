@@ -22,8 +22,8 @@ def doctor(
     makes verdicts wrong or weak, 3 when something could not be looked at.
     """
     from figwatch.connectors.doctor import examine, limits_of
-    from figwatch.validators.doctor import assess, exit_outcome
-    from figwatch.validators.doctor_facts import Outcome
+    from figwatch.validators.doctor.checks import assess, exit_outcome
+    from figwatch.validators.doctor.facts import Outcome
 
     settings = load(config)
     checks = assess(examine(settings), limits_of(settings))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
     from figwatch.validators.finding import Finding
     from figwatch.validators.overview import Overview
     from figwatch.validators.result import KeyNames
@@ -69,7 +69,7 @@ def writes_of(
     config: "Config", name: str, view: "Overview", decode_key: "KeyNames"
 ) -> dict[str, Any]:
     """The newest turn of a pair, and whether the monolith could take its traffic again."""
-    from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
+    from figwatch.validators.writes.fallback import FALLBACK_AGE_US, assess_fallback
 
     summary = view.merged.pairs.get(name) if view.merged is not None else None
     known = config.pair(name)

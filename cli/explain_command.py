@@ -12,7 +12,7 @@ from figwatch.cli.result_tables import instant, key_text
 from figwatch.validators.errors import ConfigurationError, ExitCode, FigwatchError
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.config.root import Config, PairConfig
     from figwatch.connectors.debezium.avro import AvroReader
     from figwatch.connectors.debezium.decoder import Decoder
     from figwatch.connectors.key_history import History, Version

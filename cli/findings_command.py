@@ -57,7 +57,7 @@ def findings(
 
 def unknown_pair(name: str, known: list[str]) -> ConfigurationError:
     """The error for a pair that the configuration does not have."""
-    from figwatch.connectors.config_rules import closest
+    from figwatch.connectors.config.rules import closest
 
     fix = f"{closest(name, known)}the pairs are {', '.join(known)}"
     return ConfigurationError("usage.unknown-pair", f"there is no pair `{name}`", fix=fix)

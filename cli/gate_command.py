@@ -14,8 +14,8 @@ from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 from figwatch.validators.errors import ExitCode, FigwatchError
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
-    from figwatch.validators.gate import GateResult
+    from figwatch.connectors.config.root import Config
+    from figwatch.validators.stages.criterion import GateResult
 
 app = typer.Typer(help="A stage's exit criteria.", no_args_is_help=True)
 app.command("serve")(gate_serve.serve)
@@ -70,7 +70,7 @@ def check(
 
     Example: figwatch gate check --stage sync --wait 30m && ./shift-traffic.sh
     """
-    from figwatch.validators.report_junit import junit as junit_xml
+    from figwatch.validators.report.junit import junit as junit_xml
     from figwatch.validators.stages.document import gate_document
 
     wait_seconds = _seconds(wait)
@@ -88,7 +88,7 @@ def check(
 
 def exit_code(result: "GateResult") -> ExitCode:
     """What a pipeline is told."""
-    from figwatch.validators.gate import Answer
+    from figwatch.validators.stages.criterion import Answer
 
     codes = {
         Answer.PASS: ExitCode.OK,
@@ -105,7 +105,7 @@ def _look_until_clear(config: "Config", stage: Stage, wait_seconds: float) -> "G
         FigwatchError: the last look could not be taken.
     """
     from figwatch.connectors.stage_evidence.gate import check_stage
-    from figwatch.validators.gate import Answer
+    from figwatch.validators.stages.criterion import Answer
 
     deadline = time.monotonic() + wait_seconds
     while True:

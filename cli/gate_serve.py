@@ -15,7 +15,7 @@ from figwatch.cli.options import DEFAULT_CONFIG, ConfigPath, load
 from figwatch.validators.errors import FigwatchError
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
     from figwatch.validators.stages.http import GateHandler
 
 BODY_BYTES_MAX = 1_000_000

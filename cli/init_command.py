@@ -10,8 +10,8 @@ from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from figwatch.validators.errors import ConfigurationError, FigwatchError
 
 if TYPE_CHECKING:
-    from figwatch.connectors.starter import PairTables, StarterSide
-    from figwatch.validators.doctor_facts import TableFacts
+    from figwatch.connectors.config.starter import PairTables, StarterSide
+    from figwatch.validators.doctor.facts import TableFacts
 
 
 def init(
@@ -45,8 +45,8 @@ def init(
     Example: figwatch init --pair stock=public.inventory:public.stock_levels
     --from-database monolith=MONOLITH_DSN --from-database service=SERVICE_DSN
     """
-    from figwatch.connectors.config_file import parse_config
-    from figwatch.connectors.starter import parse_pair, starter_text
+    from figwatch.connectors.config.file import parse_config
+    from figwatch.connectors.config.starter import parse_pair, starter_text
 
     variables = _variables(from_database or [])
     ours, theirs = _side(source, variables, None), _side(target, variables, consumer_group)
@@ -92,7 +92,7 @@ def _variables(given: list[str]) -> dict[str, str]:
 
 
 def _side(text: str, variables: dict[str, str], group: str | None) -> "StarterSide":
-    from figwatch.connectors.starter import StarterSide
+    from figwatch.connectors.config.starter import StarterSide
 
     name, _, prefix = text.partition(":")
     return StarterSide(name, prefix or name, variables.get(name), group)
@@ -107,8 +107,8 @@ def _tables(
         FigwatchError: a database does not answer, or has no such table.
     """
     from figwatch.connectors.catalogues import read_tables
-    from figwatch.connectors.config_limits import LimitsConfig
-    from figwatch.connectors.secret import Secret
+    from figwatch.connectors.config.limits import LimitsConfig
+    from figwatch.connectors.config.secret import Secret
 
     found = {}
     seconds = LimitsConfig().database_timeout_seconds

@@ -1,6 +1,6 @@
 """`figwatch explain PAIR --mapping`: what each column becomes on both sides, with an example row.
 
-`figwatch.connectors.mapping_example` fetches the example, `validators.mapping_view` says the rest.
+`figwatch.connectors.mapping_example` fetches the example, `validators.mapping.view` says the rest.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from figwatch.cli.console import print_table, print_text
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
-    from figwatch.validators.mapping_view import ColumnView, SideView
+    from figwatch.connectors.config.root import Config
+    from figwatch.validators.mapping.view import ColumnView, SideView
 
 MAPPING_VERSION = 1
 

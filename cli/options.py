@@ -8,7 +8,7 @@ import typer
 from figwatch.cli.console import print_problem
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
 
 ConfigPath = Annotated[
     pathlib.Path,
@@ -25,7 +25,7 @@ def load(path: pathlib.Path) -> "Config":
     Raises:
         ConfigurationError: with every problem.
     """
-    from figwatch.connectors.config_file import load_config
+    from figwatch.connectors.config.file import load_config
 
     loaded = load_config(path)
     for warning in loaded.warnings:

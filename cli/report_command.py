@@ -13,8 +13,8 @@ from figwatch.validators.errors import ConfigurationError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from figwatch.validators.report_signature import PublicKey
-    from figwatch.validators.report_verify import Verified
+    from figwatch.validators.report.signature import PublicKey
+    from figwatch.validators.report.verify import Verified
 
 app = typer.Typer(help="Reports of a stage.", invoke_without_command=True)
 
@@ -48,7 +48,7 @@ def report(
         )
     from figwatch.connectors.report_files import write_report
     from figwatch.connectors.stage_evidence.report import make_report, report_files, reports_root
-    from figwatch.validators.report_signature import private_key
+    from figwatch.validators.report.signature import private_key
 
     settings = load(config)
     signing = private_key(_pem(key)) if key else None
@@ -75,8 +75,8 @@ def verify(
     Exits 0 when they are, 1 when anything was changed, cut short or removed, 3 when a report before
     it is not at hand. With --key (public key, PEM) each must be signed by it.
     """
-    from figwatch.validators.gate import Answer
-    from figwatch.validators.report_signature import public_key
+    from figwatch.validators.report.signature import public_key
+    from figwatch.validators.stages.criterion import Answer
 
     expected = public_key(_pem(key)) if key else None
     results = _verify_chain(folder.absolute(), expected, alone=alone)
@@ -103,7 +103,7 @@ def verify(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of report.json."""
-    from figwatch.validators.report import report_schema
+    from figwatch.validators.report.document import report_schema
 
     print_json(report_schema())
 
@@ -113,7 +113,7 @@ def _verify_chain(
 ) -> "list[tuple[str, Verified]]":
     """The report, then each before it, as far back as they are at hand."""
     from figwatch.connectors.report_files import number, read_report
-    from figwatch.validators.report_verify import Verified, verify
+    from figwatch.validators.report.verify import Verified, verify
 
     results = []
     files = read_report(folder)
@@ -135,8 +135,8 @@ def _before(folder: pathlib.Path, files: "Mapping[str, bytes]") -> pathlib.Path 
     """Folder of the report before, where it is at hand beside this one."""
     from figwatch.connectors.report_files import FOLDER
     from figwatch.validators.errors import FigwatchError
-    from figwatch.validators.report import decode_report
-    from figwatch.validators.report_statement import REPORT
+    from figwatch.validators.report.document import decode_report
+    from figwatch.validators.report.statement import REPORT
 
     try:
         previous = decode_report(files.get(REPORT, b"")).previous

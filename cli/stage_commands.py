@@ -12,7 +12,7 @@ from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 from figwatch.validators.errors import ConfigurationError, ExitCode, FigwatchError
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
     from figwatch.connectors.stage_evidence.baseline import Baseline
 
 PROGRESS_EVERY = 500

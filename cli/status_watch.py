@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
 
 FINDINGS_MAX = 8
 """Open findings that are shown, the newest."""

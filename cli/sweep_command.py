@@ -13,10 +13,10 @@ from figwatch.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from figwatch.connectors.config import Config, PairConfig
+    from figwatch.connectors.config.root import Config, PairConfig
     from figwatch.connectors.sweep.options import Options, Report
     from figwatch.connectors.sweep.repair import RepairFile
-    from figwatch.validators.sweep_result import PairSweep
+    from figwatch.validators.sweep.result import PairSweep
 
 LISTED_MAX = 50
 """Differences that are shown to people; `--json` has them all."""
@@ -74,7 +74,7 @@ def sweep(
     """
     from figwatch.connectors.sweep.judges import Judges
     from figwatch.connectors.sweep.options import Options
-    from figwatch.validators.sweep_result import exit_code
+    from figwatch.validators.sweep.result import exit_code
 
     settings = _settings(load(config), settle)
     chosen = _chosen(settings, pairs or [])
@@ -135,7 +135,7 @@ def _settings(config: "Config", settle: float | None) -> "Config":
 
 
 def _chosen(config: "Config", names: list[str]) -> "list[PairConfig]":
-    from figwatch.connectors.config_rules import closest
+    from figwatch.connectors.config.rules import closest
     from figwatch.validators.canary import CANARY_PAIR
     from figwatch.validators.errors import ConfigurationError
 
@@ -171,7 +171,7 @@ def _one(
     from figwatch.connectors.sweep.prepare import prepare
     from figwatch.connectors.sweep.sample import sample_pair
     from figwatch.validators.errors import ConfigurationError, FigwatchError
-    from figwatch.validators.sweep_result import PairSweep
+    from figwatch.validators.sweep.result import PairSweep
 
     try:
         prepared = prepare(config, pair)

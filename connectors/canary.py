@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import conninfo, sql
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.evidence import read_evidence
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.errors import FigwatchError
@@ -121,7 +121,7 @@ def _table(config: Config, side: str) -> Iterator[_Table]:
     """The table of one side, on a connection of its own, once it is known to be the canary's."""
     name, where = config.canary.table, f"sides.{side}.database"
     secret = config.sides[side].database
-    assert secret is not None  # config_rules: an enabled canary has both databases
+    assert secret is not None  # `config.rules`: an enabled canary has both databases
     limit_seconds = config.limits.database_timeout_seconds
     options = f"-c statement_timeout={round(limit_seconds * 1000)}"
     try:

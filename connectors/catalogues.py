@@ -10,7 +10,7 @@ import pymysql
 
 from figwatch.connectors import databases, databases_mysql
 from figwatch.connectors.sweep.mysql import is_mysql, reason
-from figwatch.validators.doctor_facts import CouldNot, DatabaseFacts, TableFacts
+from figwatch.validators.doctor.facts import CouldNot, DatabaseFacts, TableFacts
 from figwatch.validators.errors import FigwatchError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from figwatch.validators.doctor_facts import ConnectorFacts, CouldNot
+from figwatch.validators.doctor.facts import ConnectorFacts, CouldNot
 
 CONNECTORS_MAX = 2000
 SECRET = re.compile(

@@ -1,17 +1,17 @@
 """Facts for a cutover out of Kafka, and the record of a turn. Reading changes nothing; a turn is
-written to figwatch's own topic only. `figwatch.validators.cutover` judges.
+written to figwatch's own topic only. `figwatch.validators.writes.cutover` judges.
 """
 
 import msgspec
 from confluent_kafka import KafkaException, Producer
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_admin import KafkaAdmin
-from figwatch.connectors.kafka_settings import confluent_settings
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.admin import KafkaAdmin
+from figwatch.connectors.kafka.settings import confluent_settings
 from figwatch.connectors.stage_evidence.gate import sync_view
-from figwatch.validators.cutover import CutoverFacts
 from figwatch.validators.errors import ConfigurationError, FigwatchError
-from figwatch.validators.write_records import Turn
+from figwatch.validators.writes.cutover import CutoverFacts
+from figwatch.validators.writes.records import Turn
 
 _ENCODER = msgspec.msgpack.Encoder()
 

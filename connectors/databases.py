@@ -13,7 +13,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg.rows import TupleRow
 
-from figwatch.validators.doctor_facts import (
+from figwatch.validators.doctor.facts import (
     ColumnFacts,
     CouldNot,
     DatabaseFacts,

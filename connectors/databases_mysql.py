@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pymysql
 
 from figwatch.connectors.sweep.mysql import parts, reason
-from figwatch.validators.doctor_facts import (
+from figwatch.validators.doctor.facts import (
     BinlogFacts,
     ColumnFacts,
     CouldNot,
@@ -89,7 +89,7 @@ def read_database(
 
 def read_tables(connection: Connection, names: Iterable[str]) -> dict[str, TableFacts]:
     """Those of the tables (`database.table`) that exist and may be seen, with types as
-    `figwatch.validators.canonical_kinds` names them.
+    `figwatch.validators.canonical.kinds` names them.
 
     Raises:
         pymysql.MySQLError: the catalogue cannot be read.

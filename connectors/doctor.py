@@ -1,22 +1,22 @@
 """Fetches what the doctor looks at: connectors, topics, the group, both databases.
 
-Nothing is changed anywhere, no consumer group joined. `figwatch.validators.doctor` judges; what
-cannot be fetched becomes a `CouldNot` and never stops the rest.
+Nothing is changed anywhere, no consumer group joined. `figwatch.validators.doctor.checks` judges;
+what cannot be fetched becomes a `CouldNot` and never stops the rest.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 
 from figwatch.connectors.catalogues import read_database
-from figwatch.connectors.config import Config, PairConfig, SideConfig
-from figwatch.connectors.config_columns import pair_rule
+from figwatch.connectors.config.columns import pair_rule
+from figwatch.connectors.config.root import Config, PairConfig, SideConfig
 from figwatch.connectors.connect_rest import read_connector
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span
-from figwatch.connectors.kafka_cluster import Where
-from figwatch.connectors.kafka_reader import read_spans
+from figwatch.connectors.kafka.admin import KafkaAdmin, Span
+from figwatch.connectors.kafka.cluster import Where
+from figwatch.connectors.kafka.reader import read_spans
 from figwatch.validators.change import Side
-from figwatch.validators.doctor import Examined
-from figwatch.validators.doctor_facts import (
+from figwatch.validators.doctor.checks import Examined
+from figwatch.validators.doctor.facts import (
     ConnectorFacts,
     CouldNot,
     DatabaseFacts,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_admin import KafkaAdmin
-from figwatch.connectors.kafka_reader import read_compacted
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.admin import KafkaAdmin
+from figwatch.connectors.kafka.reader import read_compacted
 from figwatch.validators.finding import Finding, decode_finding
 from figwatch.validators.summary import Summary, decode_summary
 

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from figwatch.connectors.capture import Line, RawReading, RawRecord
-from figwatch.connectors.config import Config, PairConfig
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span
-from figwatch.connectors.kafka_cluster import Where
-from figwatch.connectors.kafka_reader import read_spans
+from figwatch.connectors.config.root import Config, PairConfig
+from figwatch.connectors.kafka.admin import KafkaAdmin, Span
+from figwatch.connectors.kafka.cluster import Where
+from figwatch.connectors.kafka.reader import read_spans
 from figwatch.connectors.outbox_decoder import Fact
 from figwatch.connectors.outbox_definitions import table_topic
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.connectors.writes_decoder import WritesDecoder
 from figwatch.validators.change import Change, Heartbeat, Malformed, Snapshot, Truncate
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, SagaEvent
 
 HEARTBEAT_WAIT_SECONDS = 5.0
 """How long to wait for a heartbeat of the target that is younger than the reading: only then can

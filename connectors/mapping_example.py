@@ -5,10 +5,10 @@ the target's topics that holds a row, and the source's newest of the same key wh
 from collections.abc import Mapping
 
 from figwatch.connectors.capture import RawRecord
-from figwatch.connectors.config import Config, PairConfig
+from figwatch.connectors.config.root import Config, PairConfig
 from figwatch.connectors.debezium.decoder import Decoder
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span
-from figwatch.connectors.kafka_reader import read_spans
+from figwatch.connectors.kafka.admin import KafkaAdmin, Span
+from figwatch.connectors.kafka.reader import read_spans
 from figwatch.validators.change import Change, Side
 
 EXAMPLE_RECORDS = 200

@@ -13,8 +13,8 @@ import jsonschema
 import msgspec
 import xxhash
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.config_outbox import OutboxConfig
+from figwatch.connectors.config.outbox import OutboxConfig
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
@@ -34,7 +34,7 @@ from figwatch.validators.change import (
 )
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.outbox.definition import UNKNOWN, Definition
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, Written
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, Written
 
 NO_AGGREGATE = "outbox_aggregate"
 """Reason of a change or a declared event that does not say which aggregate it belongs to."""

@@ -1,17 +1,17 @@
 """Outboxes of the configuration, checked and made into what the judge works on.
 
-Used by `figwatch.connectors.config_rules`, `figwatch.connectors.outbox_decoder` and the worker.
+Used by `figwatch.connectors.config.rules`, `figwatch.connectors.outbox_decoder` and the worker.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from figwatch.connectors.config_outbox import OutboxConfig, OutboxEventConfig
+from figwatch.connectors.config.outbox import OutboxConfig, OutboxEventConfig
 from figwatch.connectors.record_fields import comparable
 from figwatch.validators.outbox.definition import Definition, EventRule, Field
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
 
 DELTA = "delta:"
 _OPERATIONS = {"insert": "c", "update": "u", "delete": "d"}

@@ -14,7 +14,7 @@ import xxhash
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.documents import document_of
 from figwatch.connectors.debezium.shapes import header_value
-from figwatch.validators.canonical_json import json_text, parse_json
+from figwatch.validators.canonical.json import json_text, parse_json
 from figwatch.validators.outbox.definition import plain_number
 
 Headers = Sequence[tuple[str, bytes | None]]

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from figwatch.connectors.config import SideConfig
+from figwatch.connectors.config.root import SideConfig
+from figwatch.connectors.config.secret import Secret
 from figwatch.connectors.debezium.avro import Registered, UnknownSchemaError
 from figwatch.connectors.debezium.framing import RefKind, SchemaRef
-from figwatch.connectors.secret import Secret
 from figwatch.validators.errors import FigwatchError
 
 ATTEMPTS = 3

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from figwatch.connectors.capture import Capture, Line, RawReading, RawRecord
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.pair_rules import pair_rules, two_way
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.outbox_definitions import definitions as outbox_definitions
 from figwatch.connectors.outbox_definitions import topics_of as outbox_topics
-from figwatch.connectors.pair_rules import pair_rules, two_way
 from figwatch.connectors.saga_definitions import definitions, topics_of
 from figwatch.connectors.survey import Survey, Where
 from figwatch.connectors.writes_decoder import WritesDecoder
@@ -37,7 +37,7 @@ from figwatch.validators.outbox.legs import Adjustment
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.summary import Summary
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, SagaEvent
 
 EVALUATE_EVERY_US = 10_000
 """Pending keys are judged again when the capture's time has moved by this much."""

@@ -3,7 +3,7 @@
     figwatch-reports/inventory/0001-prepare/{report.json, report.md, report.html, junit.xml,
                                              statement.json, statement.dsse.json}
 
-A folder appears whole or not at all. The contents are `figwatch.validators.report`'s.
+A folder appears whole or not at all. The contents are `figwatch.validators.report.document`'s.
 """
 
 import os
@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Mapping
 
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.report import Previous
-from figwatch.validators.report_statement import ENVELOPE, FILES, STATEMENT, sha256
+from figwatch.validators.report.document import Previous
+from figwatch.validators.report.statement import ENVELOPE, FILES, STATEMENT, sha256
 
 FOLDER = re.compile(r"^(\d{4,9})-[a-z]+$")
 FILE_BYTES_MAX = 64_000_000

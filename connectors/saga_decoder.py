@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import xxhash
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.config_writes import SagaConfig, SagaStateConfig, SagaTopicConfig
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.config.writes import SagaConfig, SagaStateConfig, SagaTopicConfig
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.avro import AvroReader, Role
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
@@ -21,7 +21,7 @@ from figwatch.connectors.saga_definitions import definition_of
 from figwatch.connectors.saga_layouts import Layout
 from figwatch.validators.change import Malformed, Op, Side, Snapshot
 from figwatch.validators.sagas.definition import Definition, Signal
-from figwatch.validators.write_records import Report, SagaEvent
+from figwatch.validators.writes.records import Report, SagaEvent
 
 NO_CORRELATION = "saga_correlation"
 """Reason of a declared event that does not say which saga it belongs to."""

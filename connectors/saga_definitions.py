@@ -1,13 +1,13 @@
 """Sagas of the configuration, checked and made into what the judge works on.
 
 The rules of a saga are `figwatch.validators.sagas.definition`'s; here they get their place in the
-file. Used by `figwatch.connectors.config_rules` and the worker.
+file. Used by `figwatch.connectors.config.rules` and the worker.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from figwatch.connectors.config_writes import SagaConfig
+from figwatch.connectors.config.writes import SagaConfig
 from figwatch.connectors.saga_layouts import Layout
 from figwatch.validators.sagas.definition import (
     Definition,
@@ -19,7 +19,7 @@ from figwatch.validators.sagas.definition import (
 )
 
 if TYPE_CHECKING:
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
 
 
 def topics_of(config: "Config", saga: SagaConfig) -> dict[str, str]:

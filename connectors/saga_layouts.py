@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from figwatch.connectors.config_writes import SagaStateConfig
+from figwatch.connectors.config.writes import SagaStateConfig
 from figwatch.connectors.record_fields import text_of
-from figwatch.validators.canonical_json import parse_json
-from figwatch.validators.write_records import Report
+from figwatch.validators.canonical.json import parse_json
+from figwatch.validators.writes.records import Report
 
 WORDS = {
     "running": Report.RUNNING,

@@ -7,7 +7,7 @@ both is decoded for both.
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.ahead import Record
 from figwatch.connectors.debezium.avro import AvroReader
 from figwatch.connectors.debezium.decoder import Decoder

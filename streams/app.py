@@ -17,8 +17,8 @@ from typing import Any
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_cluster import Cluster
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.cluster import Cluster
 from figwatch.streams.agreement import SharedAgreement
 from figwatch.streams.decode_agent import DecodeAgent, Decoder
 from figwatch.streams.faust_app import new_app

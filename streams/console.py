@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.streams.console_guard import guard, refused
 from figwatch.streams.console_history import POINT_SECONDS, History

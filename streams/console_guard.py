@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from figwatch.connectors.config_console import LOOPBACK
+from figwatch.connectors.config.console import LOOPBACK
 
 COOKIE = "figwatch_console"
 COOKIE_SECONDS = 12 * 3600

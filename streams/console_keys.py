@@ -10,7 +10,7 @@ import os
 
 import msgspec
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 
 AT_ONCE_MAX = 2
 SECONDS_MAX = 60.0

@@ -1,9 +1,9 @@
 """A report's page by its folder's name, for the console. Only names of reports lead anywhere."""
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.report_files import FOLDER
 from figwatch.connectors.stage_evidence.report import reports_root
-from figwatch.validators.report_statement import HTML
+from figwatch.validators.report.statement import HTML
 
 
 def find_report(config: Config, name: str) -> bytes | None:

@@ -8,17 +8,17 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.streams.console_history import History
 from figwatch.streams.fleet import Fleet
 from figwatch.streams.gate_watch import GateWatch
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.finding import Finding
-from figwatch.validators.gate import Answer, GateResult
 from figwatch.validators.headline import headline
 from figwatch.validators.overview import Overview
 from figwatch.validators.result import finding_json
+from figwatch.validators.stages.criterion import Answer, GateResult
 from figwatch.validators.stages.progress import STAGES
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import faust
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_settings import ssl_context
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.settings import ssl_context
 from figwatch.streams import transport
 from figwatch.streams.consumer import SETTLE_SECONDS
 

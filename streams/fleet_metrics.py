@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 from figwatch.streams.fleet import Fleet
 from figwatch.streams.gate_watch import GateWatch
 from figwatch.streams.metric_families import family
-from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
-from figwatch.validators.gate import Answer
+from figwatch.validators.stages.criterion import Answer
+from figwatch.validators.writes.fallback import FALLBACK_AGE_US, assess_fallback
 
 
 class FleetMetrics(Collector):

@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from figwatch.connectors.config import Config, SideConfig
+from figwatch.connectors.config.root import Config, SideConfig
 from figwatch.connectors.connect_rest import read_connector
 from figwatch.connectors.databases import read_database
 from figwatch.connectors.stage_evidence.gate import check_stage
 from figwatch.connectors.stage_evidence.progress import progress_of
 from figwatch.streams.fleet import Fleet
-from figwatch.validators.doctor_facts import ConnectorFacts, DatabaseFacts
+from figwatch.validators.doctor.facts import ConnectorFacts, DatabaseFacts
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.overview import Overview
 from figwatch.validators.stages.progress import STAGES
 
 if TYPE_CHECKING:
-    from figwatch.validators.gate import GateResult
+    from figwatch.validators.stages.criterion import GateResult
 
 SYNC_SECONDS = 2.0
 """Time between two looks at the sync gate."""

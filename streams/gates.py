@@ -9,7 +9,7 @@ import time
 
 from aiohttp import web
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.stage_evidence.apart import Looks
 from figwatch.connectors.stage_evidence.gate import STAGES
 from figwatch.validators.stages.http import PREFIX, GateHandler

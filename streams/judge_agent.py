@@ -41,7 +41,7 @@ from figwatch.validators.change import (
 from figwatch.validators.errors import ConfigurationError
 from figwatch.validators.finding import Finding, encode_finding, finding_id
 from figwatch.validators.summary import Summary, encode_summary
-from figwatch.validators.write_records import Trip
+from figwatch.validators.writes.records import Trip
 
 BATCHES_WAITING_MAX = 4
 """Batches that wait for one judge; beyond it the agent, and with it the consumer, waits."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Container
 
 from prometheus_client import CollectorRegistry
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_settings import aiokafka_settings
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.settings import aiokafka_settings
 from figwatch.streams.console import Console
 from figwatch.streams.fleet import Fleet
 from figwatch.streams.fleet_metrics import FleetMetrics

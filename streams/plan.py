@@ -5,7 +5,7 @@ Used by everything in `figwatch.streams`; `figwatch.streams.topics` checks it ag
 
 from dataclasses import dataclass
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.outbox_definitions import topics_of as outbox_topics
 from figwatch.connectors.saga_definitions import topics_of
 from figwatch.validators.change import Side

@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 from aiokafka.errors import KafkaError
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_cluster import Cluster
-from figwatch.connectors.kafka_settings import aiokafka_settings
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.cluster import Cluster
+from figwatch.connectors.kafka.settings import aiokafka_settings
 from figwatch.streams.app import Worker
 from figwatch.streams.decode_agent import Decoder
 from figwatch.streams.judge_agent import Judge
@@ -47,8 +47,8 @@ Parts = Callable[[Config], tuple[Decoder, Callable[[int], Judge]]]
 
 def production_parts(config: Config) -> tuple[Decoder, Callable[[int], Judge]]:
     """Return the decoder of everything and the design's judge."""
+    from figwatch.connectors.config.pair_rules import pair_rules, two_way
     from figwatch.connectors.outbox_definitions import definitions as outbox_definitions
-    from figwatch.connectors.pair_rules import pair_rules, two_way
     from figwatch.connectors.saga_definitions import definitions
     from figwatch.connectors.writes_decoder import WritesDecoder
     from figwatch.validators.partition import PartitionJudge

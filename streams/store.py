@@ -15,7 +15,7 @@ from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from figwatch.connectors.config_limits import WorkerConfig
+from figwatch.connectors.config.limits import WorkerConfig
 from figwatch.validators.errors import ConfigurationError
 
 Store: TypeAlias = MutableMapping[bytes, bytes]

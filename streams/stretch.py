@@ -24,7 +24,7 @@ from figwatch.validators.change import (
     SnapshotSpan,
     Truncate,
 )
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Written
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, SagaEvent, Written
 
 Decoded: TypeAlias = Change | Truncate | Malformed | Heartbeat | Gap | Written
 

@@ -15,7 +15,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 5.0

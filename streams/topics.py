@@ -5,8 +5,8 @@ Everything that is wrong is said at once, with its fix. `figwatch.streams.app` g
 
 from dataclasses import dataclass
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_cluster import Cluster
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.cluster import Cluster
 from figwatch.streams.plan import Plan
 from figwatch.validators.errors import ConfigurationError, Problem
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from figwatch.connectors.kafka_cluster import Cluster
+from figwatch.connectors.kafka.cluster import Cluster
 from figwatch.streams.agreement import SPREAD_SECONDS, SharedAgreement
 from figwatch.streams.decode_agent import DecodeAgent
 from figwatch.streams.heartbeats import Heartbeats

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
 
 
 class Side(enum.IntEnum):
@@ -232,7 +232,7 @@ class Suspect(msgspec.Struct, frozen=True, array_like=True, tag=10, gc=False):
 
     Both rows stood still from `still_us` to `read_us` (figwatch's clock, the start of the first
     and of the last look). Equal fingerprints: a key that was unknown or a finding of an earlier
-    sweep is told to be equal. `validators.sweep_settlement` settles it.
+    sweep is told to be equal. `validators.sweep.settlement` settles it.
     """
 
     pair: str
@@ -273,13 +273,13 @@ class SweepEnd(msgspec.Struct, frozen=True, array_like=True, tag=11, gc=False):
     """Keys of this partition that were not shown to be equal; None: they are not all known."""
     ages_us: tuple[int, ...] = ()
     """`clean_us` of each range, in the order of the keys; neighbours share one where there are more
-    than `sweep_ranges.AGES_MAX`."""
+    than `sweep.ranges.AGES_MAX`."""
 
 
 class SweepAnswer(msgspec.Struct, frozen=True, array_like=True, tag=12, gc=False):
     """How a judge settled a suspect; travels in `<app>-sweeps`, back to the sweep.
 
-    `settlement` is the name of a `sweep_settlement.Settlement`; `verdict` of the key's verdict,
+    `settlement` is the name of a `sweep.settlement.Settlement`; `verdict` of the key's verdict,
     `kind` of its finding's kind (empty: none).
     """
 

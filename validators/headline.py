@@ -8,8 +8,8 @@ import enum
 from dataclasses import dataclass
 
 from figwatch.validators.canary import CANARY_PAIR
-from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.overview import Overview
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.progress import DONE
 
 

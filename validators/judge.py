@@ -2,9 +2,9 @@
 asks the rules, opens and closes findings. Pure: `now_us` comes in with every call.
 
 Put together here. `figwatch.validators.surroundings` knows the raw partitions,
-`figwatch.validators.row_records` applies what is said of rows, `figwatch.validators.suspects` what
-sweeps say; `figwatch.validators.settling` judges a key and `figwatch.validators.key_table` keeps
-it; `figwatch.validators.ledger` has the counts and findings.
+`figwatch.validators.row_records` applies what is said of rows, `figwatch.validators.sweep.suspects`
+what sweeps say; `figwatch.validators.settling` judges a key and `figwatch.validators.key_table`
+keeps it; `figwatch.validators.ledger` has the counts and findings.
 """
 
 from collections.abc import Callable, Iterator, MutableMapping
@@ -40,7 +40,7 @@ from figwatch.validators.state import KeyState
 from figwatch.validators.stream import Coverage, Stream
 from figwatch.validators.summary import Summary
 from figwatch.validators.surroundings import Surroundings
-from figwatch.validators.suspects import Suspects
+from figwatch.validators.sweep.suspects import Suspects
 
 META = b"\0meta"
 """Key of the partition's own record in the join table; pair names start with a letter."""

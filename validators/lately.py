@@ -1,13 +1,13 @@
 """How much of what converged lately was within the objective: counts by minute and by hour.
 
 A planned stall must not spoil the share for ever, so the gate asks for a window, which moves on
-from one fixed beginning to the next (`figwatch.validators.statistics_windows`). What
-`figwatch.validators.books` books here, `figwatch.validators.gate` asks.
+from one fixed beginning to the next (`figwatch.validators.statistics.windows`). What
+`figwatch.validators.books` books here, `figwatch.validators.stages.sync` asks.
 """
 
 import msgspec
 
-from figwatch.validators.statistics_windows import Beginning, beginning
+from figwatch.validators.statistics.windows import Beginning, beginning
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US

@@ -15,7 +15,7 @@ from figwatch.validators.finding import Finding
 from figwatch.validators.outcome import Evidence, Judgement, Kind
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, OpenFinding, Past, Source
-from figwatch.validators.sweep_settlement import standing
+from figwatch.validators.sweep.settlement import standing
 
 MAX_RESOLVED = 1_000
 """Resolved findings that can still be withdrawn; those before them, or before a restart, stand."""

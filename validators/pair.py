@@ -52,7 +52,7 @@ class PairRules:
     findings_max: int = UNBOUNDED
     """Most open findings that one judge lists; it counts the others."""
     echo_us: int = 5_000_000
-    """How soon a copy of a write must come over to be taken for one (`validators.echoes`)."""
+    """How soon a copy of a write must come over to be taken for one (`writes.echoes`)."""
     loop_hops: int = 6
     """Copies of copies, one after the other, that make a loop."""
     origins: tuple[str, str] = ("", "")
@@ -105,7 +105,7 @@ class Pair:
         self._ripe: dict[int, Reading | None] = {}
         self.may_open: Callable[[bytes, KeyState], bool] = _always
         """Whether a divergence of a key (of the join table) may become a finding; asked of pairs
-        that are judged both ways (`figwatch.validators.turning`)."""
+        that are judged both ways (`figwatch.validators.writes.turning`)."""
         self.measures = True
         """Its samples and alarms count: not of a direction that does not lead."""
         self.legs: tuple[Legs, ...] = ()

@@ -2,7 +2,7 @@
 
 Speaks like `figwatch.validators.judge.Judge`, which it holds, so that the worker and the replay
 drive one thing. Sagas go to `figwatch.validators.sagas.judge`; a pair that is replicated both ways
-is judged in both directions, and `figwatch.validators.turning` says whose judgement counts.
+is judged in both directions, and `figwatch.validators.writes.turning` says whose judgement counts.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -23,7 +23,6 @@ from figwatch.validators.change import (
 )
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import Judge
-from figwatch.validators.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
 from figwatch.validators.outbox.decide import Ground
 from figwatch.validators.outbox.definition import Definition as Outbox
 from figwatch.validators.outbox.judge import OutboxJudge
@@ -32,10 +31,11 @@ from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.judge import SagaJudge
 from figwatch.validators.state import KeyState
 from figwatch.validators.summary import Summary
-from figwatch.validators.turning import PREFIX as TURN
-from figwatch.validators.turning import Turning, pack_turn, unpack_turn
-from figwatch.validators.turning_summary import combined
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
+from figwatch.validators.writes.mirror import SUFFIX, is_mirror, mirrored, mirrored_rules
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, SagaEvent, Trip, Turn
+from figwatch.validators.writes.turning import PREFIX as TURN
+from figwatch.validators.writes.turning import Turning, pack_turn, unpack_turn
+from figwatch.validators.writes.turning_summary import combined
 
 NEVER_US = 1 << 62
 

@@ -9,7 +9,7 @@ from figwatch.validators.columns import Equal, null_or_default
 from figwatch.validators.outcome import Evidence, Judgement, Kind, Reason, Verdict
 from figwatch.validators.pair import Pair
 from figwatch.validators.state import Entry, KeyState, Source, Target
-from figwatch.validators.sweep_settlement import standing
+from figwatch.validators.sweep.settlement import standing
 from figwatch.validators.versions import last_match, match
 
 EQUAL = Judgement(Verdict.CONSISTENT, "equal")

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from figwatch.validators.conflict import LISTED_MAX, Conflict
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.echo_summary import EchoSummary, merge_echoes
 from figwatch.validators.lately import Lately
 from figwatch.validators.outbox.summary import OutboxSummary, merge_outboxes
 from figwatch.validators.sagas.summary import SagaSummary, merge_sagas
+from figwatch.validators.writes.conflict import LISTED_MAX, Conflict
+from figwatch.validators.writes.echo_summary import EchoSummary, merge_echoes
 
 SUMMARY_VERSION = 1
 MAX_GAPS = 100
@@ -53,7 +53,7 @@ class SweepSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TurnSummary(msgspec.Struct, array_like=True, gc=False):
-    """The newest turn of a pair's authority (see `figwatch.validators.turning`)."""
+    """The newest turn of a pair's authority (see `figwatch.validators.writes.turning`)."""
 
     at_us: int
     lead: int

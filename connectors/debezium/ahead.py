@@ -21,9 +21,9 @@ from figwatch.connectors.debezium.quick import QuickWays
 from figwatch.connectors.debezium.quick_code import Form, Quick
 from figwatch.connectors.debezium.rows import LogEvent, RowEvent
 from figwatch.connectors.debezium.source import FIELDS, LOG_FIELDS, LogEntry, Source
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.mapping_compile import Half
-from figwatch.validators.mapping_simple import simple_column
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.mapping.compile import Half
+from figwatch.validators.mapping.simple import simple_column
 
 BATCH_MIN = 16
 """Fewer records than this are not read together."""

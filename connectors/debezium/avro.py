@@ -15,7 +15,7 @@ from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.avro_wasm import Transcoder
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
-from figwatch.validators.canonical_json import parse_json
+from figwatch.validators.canonical.json import parse_json
 
 SCHEMAS_MAX = 10_000
 CONFLUENT_BYTES = 5

@@ -1,17 +1,17 @@
-"""Simple columns (`validators.mapping_simple`) brought into canonical form by the machine that
+"""Simple columns (`validators.mapping.simple`) brought into canonical form by the machine that
 reads Avro: their sketches and their encoded atoms leave it as bytes, ready to be hashed.
 
 `connectors.debezium.avro_wat` calls `Canonical` where a row is to be made so; a value that is not
 simple makes its record one that does not fit, and the usual way reads it. The encoding is
-`validators.canonical.encode`'s, the sketch `validators.canonical.sketch_of`'s; the functions that
-are called are in `connectors.debezium.avro_canonical_runtime`.
+`validators.canonical.rows.encode`'s, the sketch `validators.canonical.rows.sketch_of`'s; the
+functions that are called are in `connectors.debezium.avro_canonical_runtime`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from figwatch.connectors.debezium.avro_compile import Make
-from figwatch.validators.mapping_simple import Simple
+from figwatch.validators.mapping.simple import Simple
 
 Run = tuple[Simple, ...]
 """Columns that stand beside each other in the canonical row, and are all simple."""

@@ -5,7 +5,7 @@ Global `$s` is where the next sketch is written. The functions stand beside thos
 `connectors.debezium.avro_runtime` and use its globals.
 """
 
-from figwatch.validators.canonical import NULL_SKETCH, SKETCH_PRIME
+from figwatch.validators.canonical.rows import NULL_SKETCH, SKETCH_PRIME
 
 CANONICAL = f"""
 (global $s (mut i32) (i32.const 0))

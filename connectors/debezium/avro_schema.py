@@ -15,8 +15,8 @@ from figwatch.connectors.debezium.schema import (
     array_wire,
     semantic,
 )
-from figwatch.validators.canonical_kinds import Base, Kind
-from figwatch.validators.canonical_wire import Encoding, Wire
+from figwatch.validators.canonical.kinds import Base, Kind
+from figwatch.validators.canonical.wire import Encoding, Wire
 
 _PRIMITIVE = {
     "boolean": Base.BOOL,

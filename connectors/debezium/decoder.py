@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.capture import RawRecord
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.ahead import Record
 from figwatch.connectors.debezium.avro import AvroReader, SchemaSource
 from figwatch.connectors.debezium.framing import Headers
@@ -23,11 +23,11 @@ from figwatch.connectors.debezium.shapes import Ignored
 from figwatch.connectors.debezium.source import Nulls
 from figwatch.connectors.debezium.tables import TableRoutes, Told, routes_of
 from figwatch.connectors.registry import Registry
-from figwatch.validators import canonical
-from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.change import Change, Heartbeat, Malformed, Side, Truncate
-from figwatch.validators.mapping_agreement import Memory, Notice
-from figwatch.validators.mapping_view import ColumnView, Rows
+from figwatch.validators.mapping.agreement import Memory, Notice
+from figwatch.validators.mapping.view import ColumnView, Rows
 
 Decoded = Sequence[Change | Truncate | Malformed | Heartbeat]
 Decode = Callable[[int, int, int, Headers, bytes | None, bytes | None], Decoded]

@@ -15,7 +15,7 @@ from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.schema import ConnectSchema, RecordSchema
-from figwatch.validators.canonical_json import parse_json
+from figwatch.validators.canonical.json import parse_json
 
 RECORD_BYTES_MAX = 64 * 1024 * 1024
 

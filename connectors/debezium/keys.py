@@ -23,9 +23,9 @@ from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, KeyPlan, key_plan
 from figwatch.connectors.debezium.schema import BadSchemaError
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_wire import Wire
-from figwatch.validators.mapping_transforms import spelled
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.canonical.wire import Wire
+from figwatch.validators.mapping.transforms import spelled
 
 _BRACE = ord("{")
 SCHEMAS_MAX = 256

@@ -7,18 +7,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from figwatch.connectors.config import Config, PairConfig
-from figwatch.connectors.config_columns import pair_rule
-from figwatch.validators import canonical
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_atoms import finisher
-from figwatch.validators.canonical_kinds import Kind, kind_of
-from figwatch.validators.canonical_wire import Wire
+from figwatch.connectors.config.columns import pair_rule
+from figwatch.connectors.config.root import Config, PairConfig
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.atoms import finisher
+from figwatch.validators.canonical.kinds import Kind, kind_of
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.canonical.wire import Wire
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import ColumnRule, PairRule
-from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_transforms import literal
-from figwatch.validators.mapping_view import ColumnView, Rows, column_view
+from figwatch.validators.mapping.agreement import Agreement
+from figwatch.validators.mapping.rules import ColumnRule, PairRule
+from figwatch.validators.mapping.transforms import literal
+from figwatch.validators.mapping.view import ColumnView, Rows, column_view
 
 Types = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Side name → table → column → type, as the database's catalogue spells it."""

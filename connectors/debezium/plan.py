@@ -13,25 +13,25 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.debezium.source import LogSource, Source
-from figwatch.validators import canonical
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_atoms import finisher
-from figwatch.validators.canonical_kinds import NATURAL, Kind
-from figwatch.validators.canonical_numbers import BadValueError
-from figwatch.validators.canonical_values import reader
-from figwatch.validators.canonical_wire import PLAIN, Wire
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.atoms import finisher
+from figwatch.validators.canonical.kinds import NATURAL, Kind
+from figwatch.validators.canonical.numbers import BadValueError
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.canonical.values import reader
+from figwatch.validators.canonical.wire import PLAIN, Wire
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import Literal, NullDefault, PairRule
-from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_atoms import atom_reader
-from figwatch.validators.mapping_compile import (
+from figwatch.validators.mapping.agreement import Agreement
+from figwatch.validators.mapping.atoms import atom_reader
+from figwatch.validators.mapping.compile import (
     Half,
     KeyFunction,
     RowFunction,
     compile_key,
     compile_row,
 )
-from figwatch.validators.mapping_transforms import literal
+from figwatch.validators.mapping.rules import Literal, NullDefault, PairRule
+from figwatch.validators.mapping.transforms import literal
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from figwatch.connectors.debezium.quick_code import (
     compile_event,
     compile_json,
 )
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.mapping_compile import Memory
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.mapping.compile import Memory
 
 FORMS_MAX = 64
 """Forms of one topic whose functions are kept; beyond it all are made anew when met."""

@@ -1,6 +1,6 @@
 """The generated functions of the quick way: the lines that they are made of.
 
-`connectors.debezium.quick` keeps them. Generated code is what `validators.mapping_compile` makes of
+`connectors.debezium.quick` keeps them. Generated code is what `validators.mapping.compile` makes of
 the pairs' mappings, behind the lines that stand here. It is one function because a call costs as
 much as two columns. `_function` has its outline.
 """
@@ -13,10 +13,10 @@ from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
-from figwatch.validators import canonical
-from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
-from figwatch.validators.mapping_compile import Half, Memory, define, key_code, row_code
+from figwatch.validators.mapping.compile import Half, Memory, define, key_code, row_code
 
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 UPSERTS = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ}

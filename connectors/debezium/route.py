@@ -35,9 +35,9 @@ from figwatch.connectors.debezium.source import (
     Nulls,
     is_log,
 )
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_json import json_text
-from figwatch.validators.canonical_wire import Wire
+from figwatch.validators.canonical.json import json_text
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.canonical.wire import Wire
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError)
 IDENTITY_LOOKS = 50

@@ -20,9 +20,9 @@ from figwatch.connectors.debezium.quick_code import NEW_KEY, OLD_KEY
 from figwatch.connectors.debezium.row_keys import RowKeys, lacks, made_up
 from figwatch.connectors.debezium.shapes import Event, Ignored
 from figwatch.connectors.debezium.source import Source
-from figwatch.validators import canonical
-from figwatch.validators.canonical import MissingColumnError, UnknownValueError
-from figwatch.validators.canonical_numbers import BadValueError
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.numbers import BadValueError
+from figwatch.validators.canonical.rows import MissingColumnError, UnknownValueError
 from figwatch.validators.change import Change, Malformed, Op, Snapshot, Truncate
 
 Decoded = Sequence[Change | Truncate | Malformed]

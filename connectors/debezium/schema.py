@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
-from figwatch.validators.canonical_kinds import Base, Kind
-from figwatch.validators.canonical_wire import Encoding, Wire
+from figwatch.validators.canonical.kinds import Base, Kind
+from figwatch.validators.canonical.wire import Encoding, Wire
 
 SCHEMA_DEPTH_MAX = 32
 VARBIT_BITS_MIN = 192

@@ -12,7 +12,7 @@ from typing import Any
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.source import Source
-from figwatch.validators.canonical_json import parse_json
+from figwatch.validators.canonical.json import parse_json
 
 OPS = frozenset("cudrtm")
 _ENVELOPE_FIELDS = frozenset({"before", "after", "source"})

@@ -20,7 +20,7 @@ from figwatch.connectors.debezium.plan import Feed
 from figwatch.connectors.debezium.route import Decode, Route
 from figwatch.connectors.debezium.rows import PARTITIONS_MAX, Decoded
 from figwatch.connectors.debezium.shapes import Ignored, header_value
-from figwatch.validators.canonical_wire import Wire
+from figwatch.validators.canonical.wire import Wire
 from figwatch.validators.change import Malformed
 
 IDENTIFIER = "__dbz__physicalTableIdentifier"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.stage_evidence.gate import check_stage
 from figwatch.validators.errors import FigwatchError
 from figwatch.validators.stages.document import GateDocument, gate_document

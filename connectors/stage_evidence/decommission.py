@@ -2,7 +2,7 @@
 
 import time
 
-from figwatch.connectors.config import Config, SideConfig
+from figwatch.connectors.config.root import Config, SideConfig
 from figwatch.connectors.stage_evidence.baseline import Baseline
 from figwatch.connectors.stage_evidence.catalogue import Catalogue, use_since
 from figwatch.connectors.stage_evidence.leftovers import (

@@ -12,8 +12,8 @@ from fastavro.schema import SchemaParseException, UnknownType
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from figwatch.connectors.config import SideConfig
-from figwatch.connectors.config_stages import DocumentConfig
+from figwatch.connectors.config.root import SideConfig
+from figwatch.connectors.config.stages import DocumentConfig
 from figwatch.connectors.stage_evidence.problems import (
     Trouble,
     http_reason,

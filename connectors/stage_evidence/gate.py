@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.config_stages import TrafficGateConfig
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.config.stages import TrafficGateConfig
 from figwatch.connectors.evidence import read_evidence
 from figwatch.connectors.stage_evidence import (
     access_log,
@@ -26,15 +26,17 @@ from figwatch.connectors.stage_evidence.baseline import Baseline, read_baseline,
 from figwatch.connectors.stage_evidence.problems import Trouble
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
 from figwatch.validators.canary import CANARY_PAIR, CanaryLimits
-from figwatch.validators.gate import GateResult, SyncCriteria, sync_gate
 from figwatch.validators.overview import Overview, overview
 from figwatch.validators.stages.build import BuildCriteria, BuildFacts, build_gate
+from figwatch.validators.stages.criterion import GateResult
 from figwatch.validators.stages.decommission import DecommissionCriteria, decommission_gate
 from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.prepare import PrepareCriteria, prepare_gate
 from figwatch.validators.stages.reads import TrafficCriteria, TrafficFacts, reads_gate, writes_gate
+from figwatch.validators.stages.sync import sync_gate
+from figwatch.validators.stages.sync_criteria import SyncCriteria
 from figwatch.validators.stages.writes import WritesCriteria, WritesFacts
-from figwatch.validators.statistics_windows import Beginning, beginning, single
+from figwatch.validators.statistics.windows import Beginning, beginning, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable

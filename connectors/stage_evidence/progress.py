@@ -2,11 +2,11 @@
 
 import msgspec
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.report_files import read_report, report_folders
 from figwatch.connectors.stage_evidence.report import reports_root
-from figwatch.validators.report import decode_report
-from figwatch.validators.report_statement import REPORT
+from figwatch.validators.report.document import decode_report
+from figwatch.validators.report.statement import REPORT
 from figwatch.validators.stages.progress import stage_of
 
 

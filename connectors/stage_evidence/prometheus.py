@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from figwatch.connectors.secret import Secret
+from figwatch.connectors.config.secret import Secret
 from figwatch.connectors.stage_evidence.problems import Trouble, http_reason, without_user
 
 SERIES_MAX = 10_000

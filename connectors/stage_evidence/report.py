@@ -5,23 +5,23 @@ import pathlib
 import time
 from collections.abc import Mapping
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.evidence import read_evidence
 from figwatch.connectors.report_files import newest
 from figwatch.connectors.stage_evidence.gate import check_stage, sync_view
-from figwatch.validators.report import (
+from figwatch.validators.report.document import (
     Report,
     ReportFinding,
     encode_report,
     pair_figures,
     stream_positions,
 )
-from figwatch.validators.report_html import html
-from figwatch.validators.report_junit import junit
-from figwatch.validators.report_markdown import markdown
-from figwatch.validators.report_signature import PrivateKey, key_id, sign
-from figwatch.validators.report_statement import (
+from figwatch.validators.report.html import html
+from figwatch.validators.report.junit import junit
+from figwatch.validators.report.markdown import markdown
+from figwatch.validators.report.signature import PrivateKey, key_id, sign
+from figwatch.validators.report.statement import (
     ENVELOPE,
     HTML,
     JUNIT,

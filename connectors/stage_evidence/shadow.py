@@ -13,17 +13,17 @@ from typing import Any
 import httpx
 import msgspec
 
-from figwatch.connectors.config_columns import column_rule
-from figwatch.connectors.config_stages import ShadowConfig
+from figwatch.connectors.config.columns import column_rule
+from figwatch.connectors.config.stages import ShadowConfig
 from figwatch.connectors.stage_evidence.baseline import ShadowResult
 from figwatch.connectors.stage_evidence.problems import FileContent, read_whole
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_numbers import BadValueError
+from figwatch.validators.canonical.numbers import BadValueError
+from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.mapping import ColumnRule
-from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_atoms import column_atom
+from figwatch.validators.mapping.agreement import Agreement
+from figwatch.validators.mapping.atoms import column_atom
+from figwatch.validators.mapping.rules import ColumnRule
 from figwatch.validators.stages.facts import Origin, Share
 
 NOT_FOUND = 404

@@ -5,12 +5,12 @@
 
 import time
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.connectors.sweep.runner import Sweep
 from figwatch.validators.change import SweepEnd
-from figwatch.validators.sweep_result import PairSweep
+from figwatch.validators.sweep.result import PairSweep
 
 
 def sweep_pair(prepared: Prepared, config: Config, options: Options) -> PairSweep:

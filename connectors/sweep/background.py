@@ -18,7 +18,7 @@ import threading
 import time
 from typing import Any, BinaryIO
 
-from figwatch.connectors.config import Config, PairConfig
+from figwatch.connectors.config.root import Config, PairConfig
 from figwatch.connectors.sweep.ending import CHANGED
 from figwatch.connectors.sweep.judges import Judges
 from figwatch.connectors.sweep.options import Options
@@ -31,8 +31,8 @@ from figwatch.connectors.sweep.state_file import digest
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.change import Side, SweepEnd
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_plan import Way
-from figwatch.validators.sweep_ranges import Key, Ranges, Stretch, new_ranges, open_window
+from figwatch.validators.sweep.plan import Way
+from figwatch.validators.sweep.ranges import Key, Ranges, Stretch, new_ranges, open_window
 
 LOOK_SECONDS = 1.0
 """Time between two looks at the clock."""

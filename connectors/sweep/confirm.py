@@ -1,6 +1,6 @@
 """Suspect keys, read again on both sides until each is settled; a bounded number at a time.
 
-`figwatch.validators.sweep_confirm` judges the looks; `figwatch.connectors.sweep.runner` feeds
+`figwatch.validators.sweep.confirm` judges the looks; `figwatch.connectors.sweep.runner` feeds
 suspects in and takes outcomes out.
 """
 
@@ -14,7 +14,7 @@ from figwatch.connectors.sweep.one_side import KeyText
 from figwatch.connectors.sweep.rows import Row, RowReader, UnreadableKeyError
 from figwatch.connectors.sweep.session import Session
 from figwatch.validators.change import Side
-from figwatch.validators.sweep_confirm import Look, Patience, Settled, Watch
+from figwatch.validators.sweep.confirm import Look, Patience, Settled, Watch
 
 LOOK_KEYS_MAX = 1_000
 """Keys that one statement asks for."""

@@ -1,14 +1,14 @@
 """The end of a sweep: what it could not tell for, and its result.
 
-`figwatch.connectors.sweep.runner` comes here last; `figwatch.validators.sweep_result` shows it.
+`figwatch.connectors.sweep.runner` comes here last; `figwatch.validators.sweep.result` shows it.
 """
 
 from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.connectors.sweep.session import DatabaseError
 from figwatch.connectors.sweep.settling import Settling
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_progress import Totals
-from figwatch.validators.sweep_result import PairSweep
+from figwatch.validators.sweep.progress import Totals
+from figwatch.validators.sweep.result import PairSweep
 
 CHANGED = (
     "the table was changed (DDL) or made anew while it was swept: what was read before may no "

@@ -1,7 +1,7 @@
 """The judges of `figwatch run`, asked by a sweep: it tells them what it saw, they answer.
 
 Suspects go to `<app>-changes`, to the partition of their key, where the judge that knows the key's
-history settles them (`figwatch.validators.sweep_settlement`) and answers in `<app>-sweeps`. Where a
+history settles them (`figwatch.validators.sweep.settlement`) and answers in `<app>-sweeps`. Where a
 sweep begins and ends is told to every partition. `figwatch.connectors.sweep.settling` asks.
 """
 
@@ -13,8 +13,8 @@ import msgspec
 import xxhash
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.kafka_settings import confluent_settings
+from figwatch.connectors.config.root import Config
+from figwatch.connectors.kafka.settings import confluent_settings
 from figwatch.connectors.sweep.confirm import Outcome
 from figwatch.validators.change import Suspect, SweepAnswer, SweepEnd, decode_answer, encode
 from figwatch.validators.errors import FigwatchError

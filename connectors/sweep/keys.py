@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from figwatch.connectors.sweep.one_side import KeyText
-from figwatch.validators.canonical import decode_key
-from figwatch.validators.canonical_kinds import Base, Kind
+from figwatch.validators.canonical.kinds import Base, Kind
+from figwatch.validators.canonical.rows import decode_key
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import PairRule
-from figwatch.validators.sweep_facts import Family, TableFacts
+from figwatch.validators.mapping.rules import PairRule
+from figwatch.validators.sweep.facts import Family, TableFacts
 
 _WHOLE = re.compile(r"-?\d{1,19}")
 _INT8_MAX = 2**63 - 1

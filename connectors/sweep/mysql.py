@@ -13,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.constants import CR, ER
 
-from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config.sweep import SweepConfig
 from figwatch.connectors.sweep import mysql_catalogue as catalogue
 from figwatch.connectors.sweep.mysql_statements import MySqlStatements
 from figwatch.connectors.sweep.session import DatabaseError, Trouble
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_facts import ServerFacts, TableFacts
+from figwatch.validators.sweep.facts import ServerFacts, TableFacts
 
 if TYPE_CHECKING:
     from figwatch.connectors.sweep.rows import MakeStatements

@@ -6,7 +6,7 @@ Used by `figwatch.connectors.sweep.mysql`.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
+from figwatch.validators.sweep.facts import ColumnFacts, Family, ServerFacts, TableFacts
 
 Ask: TypeAlias = Callable[[str], list[tuple[Any, ...]]]
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from figwatch.connectors.sweep.mysql_catalogue import literal, quoted
 from figwatch.connectors.sweep.one_side import KeyText, OneSide, Range
-from figwatch.validators.sweep_facts import ColumnFacts, Family
-from figwatch.validators.sweep_plan import Cast, ColumnPlan
+from figwatch.validators.sweep.facts import ColumnFacts, Family
+from figwatch.validators.sweep.plan import Cast, ColumnPlan
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _ESCAPES = (("\\", "\\\\"), ("\b", "\\b"), ("\f", "\\f"), ("\n", "\\n"), ("\r", "\\r"),

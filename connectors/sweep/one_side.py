@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from figwatch.validators.change import Side
-from figwatch.validators.sweep_facts import ColumnFacts, TableFacts
-from figwatch.validators.sweep_plan import ColumnPlan, SweepPlan
+from figwatch.validators.sweep.facts import ColumnFacts, TableFacts
+from figwatch.validators.sweep.plan import ColumnPlan, SweepPlan
 
 KeyText: TypeAlias = tuple[str, ...]
 """A key as texts, in the order of the pair's key."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from figwatch.connectors.sweep.confirm import Outcome
 from figwatch.connectors.sweep.prepare import Prepared
-from figwatch.validators.sweep_result import Difference, DifferenceKind
+from figwatch.validators.sweep.result import Difference, DifferenceKind
 
 Hearer: TypeAlias = Callable[[Prepared, DifferenceKind, Outcome], None]
 """Told of every real difference."""

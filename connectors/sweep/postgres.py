@@ -12,12 +12,12 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import ConnStatus, ExecStatus
 
-from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config.sweep import SweepConfig
 from figwatch.connectors.sweep import postgres_catalogue as catalogue
 from figwatch.connectors.sweep.session import DatabaseError, Trouble
 from figwatch.connectors.sweep.statements import PostgresStatements
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_facts import ServerFacts, TableFacts
+from figwatch.validators.sweep.facts import ServerFacts, TableFacts
 
 if TYPE_CHECKING:
     from figwatch.connectors.sweep.rows import MakeStatements

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from psycopg import sql
 
 from figwatch.connectors.sweep.session import DatabaseError
-from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
+from figwatch.validators.sweep.facts import ColumnFacts, Family, ServerFacts, TableFacts
 
 Ask: TypeAlias = Callable[[sql.SQL | sql.Composed], list[tuple[Any, ...]]]
 

@@ -5,8 +5,8 @@
 
 import dataclasses
 
-from figwatch.connectors.config import Config, PairConfig
-from figwatch.connectors.config_columns import pair_rule
+from figwatch.connectors.config.columns import pair_rule
+from figwatch.connectors.config.root import Config, PairConfig
 from figwatch.connectors.sweep.keys import PlainKeys
 from figwatch.connectors.sweep.mysql import MySqlSession, is_mysql
 from figwatch.connectors.sweep.postgres import PostgresSession
@@ -14,9 +14,9 @@ from figwatch.connectors.sweep.rows import RowReader, agreements
 from figwatch.connectors.sweep.session import Session, check_readable, described
 from figwatch.validators.change import Side
 from figwatch.validators.errors import ConfigurationError, FigwatchError
-from figwatch.validators.mapping import PairRule
-from figwatch.validators.sweep_facts import TableFacts
-from figwatch.validators.sweep_plan import Refusal, SweepPlan, Way, plan_pair
+from figwatch.validators.mapping.rules import PairRule
+from figwatch.validators.sweep.facts import TableFacts
+from figwatch.validators.sweep.plan import Refusal, SweepPlan, Way, plan_pair
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pathlib
 import msgspec
 
 from figwatch.connectors.sweep.state_file import write_private
-from figwatch.validators.sweep_ranges import Ranges
+from figwatch.validators.sweep.ranges import Ranges
 
 
 class RangeFile:

@@ -20,10 +20,10 @@ from figwatch.connectors.sweep.postgres_catalogue import split_name
 from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.mapping import ColumnRule
-from figwatch.validators.mapping_transforms import spelled
-from figwatch.validators.sweep_facts import ColumnFacts, Family
-from figwatch.validators.sweep_result import DifferenceKind
+from figwatch.validators.mapping.rules import ColumnRule
+from figwatch.validators.mapping.transforms import spelled
+from figwatch.validators.sweep.facts import ColumnFacts, Family
+from figwatch.validators.sweep.result import DifferenceKind
 
 HEADER = """\
 -- figwatch: what would make {table} follow {source} (pair {pair}).

@@ -13,16 +13,16 @@ from typing import Any, TypeAlias
 from figwatch.connectors.debezium.plan import Feed, row_plan
 from figwatch.connectors.sweep.forms import Column, Forms
 from figwatch.connectors.sweep.one_side import KeyText, Statements
-from figwatch.validators import canonical
-from figwatch.validators.canonical import Placeholder
-from figwatch.validators.canonical_kinds import TIMES, Base
-from figwatch.validators.canonical_wire import Encoding, Wire
+from figwatch.validators.canonical import rows as canonical
+from figwatch.validators.canonical.kinds import TIMES, Base
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.canonical.wire import Encoding, Wire
 from figwatch.validators.change import Side
-from figwatch.validators.mapping import PairRule
-from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_atoms import column_atom
-from figwatch.validators.sweep_facts import ColumnFacts, Family, TableFacts
-from figwatch.validators.sweep_plan import SweepPlan
+from figwatch.validators.mapping.agreement import Agreement
+from figwatch.validators.mapping.atoms import column_atom
+from figwatch.validators.mapping.rules import PairRule
+from figwatch.validators.sweep.facts import ColumnFacts, Family, TableFacts
+from figwatch.validators.sweep.plan import SweepPlan
 
 MakeStatements: TypeAlias = Callable[[Side, TableFacts, SweepPlan, tuple[str, ...]], Statements]
 """The statements of one database (a class of them)."""

@@ -1,7 +1,7 @@
 """`figwatch sweep`: one pair, or a stretch of it, from its beginning to its result.
 
 The path: `prepare` (catalogue, plan), then `Sweep.run`: `scan` finds keys that look different,
-`settling` settles them, `validators.sweep_progress` keeps the books, `state_file` makes it
+`settling` settles them, `validators.sweep.progress` keeps the books, `state_file` makes it
 resumable, `ending` makes the result.
 """
 
@@ -9,7 +9,7 @@ import pathlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.sweep.confirm import Confirmer, Texts
 from figwatch.connectors.sweep.ending import CHANGED, changed, null_keys, result_of
 from figwatch.connectors.sweep.lookup import TooManyVariantsError
@@ -21,9 +21,9 @@ from figwatch.connectors.sweep.settling import NoVerdictError, Settling
 from figwatch.connectors.sweep.state_file import StateFile, digest, kept_of
 from figwatch.connectors.sweep.throttle import OverloadedError, Throttle
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_confirm import Patience
-from figwatch.validators.sweep_progress import Progress
-from figwatch.validators.sweep_result import PairSweep
+from figwatch.validators.sweep.confirm import Patience
+from figwatch.validators.sweep.progress import Progress
+from figwatch.validators.sweep.result import PairSweep
 
 ROWS_MIN = 10
 

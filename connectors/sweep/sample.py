@@ -1,7 +1,7 @@
 """`figwatch sweep --sample N`: rows drawn at random on both sides, each with its counterpart.
 
 Every row is drawn on its own with the same chance (TABLESAMPLE BERNOULLI), so that the exact bounds
-of `figwatch.validators.sweep_sample` hold. A sample proves no table equal: it is never complete.
+of `figwatch.validators.sweep.sample` hold. A sample proves no table equal: it is never complete.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import random
 import time
 from typing import Any
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.sweep.confirm import Confirmer, Outcome, Suspect
 from figwatch.connectors.sweep.outcomes import difference, kind_of
 from figwatch.connectors.sweep.prepare import Prepared
@@ -17,9 +17,9 @@ from figwatch.connectors.sweep.rows import UnreadableKeyError
 from figwatch.connectors.sweep.session import DatabaseError
 from figwatch.validators.change import Side
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_confirm import Patience, Settled
-from figwatch.validators.sweep_result import Difference, DifferenceKind, PairSweep
-from figwatch.validators.sweep_sample import share
+from figwatch.validators.sweep.confirm import Patience, Settled
+from figwatch.validators.sweep.result import Difference, DifferenceKind, PairSweep
+from figwatch.validators.sweep.sample import share
 
 ROWS_MAX = 1_000_000
 

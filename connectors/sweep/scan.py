@@ -13,7 +13,7 @@ from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.connectors.sweep.ranges import Merge
 from figwatch.connectors.sweep.reading import Found, Reading
 from figwatch.validators.change import Side
-from figwatch.validators.sweep_plan import Way
+from figwatch.validators.sweep.plan import Way
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

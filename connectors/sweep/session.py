@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from figwatch.connectors.sweep.rows import MakeStatements
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.sweep_facts import ServerFacts, TableFacts
+from figwatch.validators.sweep.facts import ServerFacts, TableFacts
 
 
 class Trouble(enum.Enum):

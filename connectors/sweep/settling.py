@@ -7,14 +7,14 @@ then, where `figwatch run` is asked, settled against the streams, then booked.
 import dataclasses
 import time
 
-from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config.sweep import SweepConfig
 from figwatch.connectors.sweep.confirm import Confirmer, Outcome, Suspect, Texts
 from figwatch.connectors.sweep.judges import Judges
 from figwatch.connectors.sweep.outcomes import Hearer, difference, kind_of
 from figwatch.connectors.sweep.prepare import Prepared
 from figwatch.validators.change import SweepAnswer
-from figwatch.validators.sweep_confirm import Settled
-from figwatch.validators.sweep_progress import Progress, Totals
+from figwatch.validators.sweep.confirm import Settled
+from figwatch.validators.sweep.progress import Progress, Totals
 
 ASKED_MAX = 5_000
 """Differences whose verdict is waited for at a time: less than one judge can keep waiting."""
@@ -123,7 +123,7 @@ class Settling:
                 self._judges.tell(self._prepared.rule.name, asked.outcome)
 
     def _told(self, asked: _Asked, answer: SweepAnswer) -> None:
-        """What a judge says of a difference: see `figwatch.validators.sweep_settlement`."""
+        """What a judge says of a difference: see `figwatch.validators.sweep.settlement`."""
         outcome = asked.outcome
         divergent = answer.verdict == "divergent"
         if answer.settlement == "finding" or (answer.settlement == "known" and divergent):

@@ -1,6 +1,6 @@
 """The state of a sweep on disk, written whole or not at all, so that a killed one can go on.
 
-What it holds: `figwatch.validators.sweep_progress`. It names keys, so only its owner may read it.
+What it holds: `figwatch.validators.sweep.progress`. It names keys, so only its owner may read it.
 """
 
 import contextlib
@@ -12,10 +12,10 @@ import time
 
 import msgspec
 
-from figwatch.validators.mapping import PairRule
-from figwatch.validators.sweep_facts import TableFacts
-from figwatch.validators.sweep_plan import SweepPlan
-from figwatch.validators.sweep_progress import Totals
+from figwatch.validators.mapping.rules import PairRule
+from figwatch.validators.sweep.facts import TableFacts
+from figwatch.validators.sweep.plan import SweepPlan
+from figwatch.validators.sweep.progress import Totals
 
 STATE_VERSION = 2
 

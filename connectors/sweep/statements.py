@@ -13,8 +13,8 @@ from figwatch.connectors.sweep.keys import is_int8
 from figwatch.connectors.sweep.one_side import KeyText, OneSide, Range, Span
 from figwatch.connectors.sweep.postgres_catalogue import split_name
 from figwatch.validators.change import Side
-from figwatch.validators.sweep_facts import ColumnFacts, Family
-from figwatch.validators.sweep_plan import Cast, ColumnPlan
+from figwatch.validators.sweep.facts import ColumnFacts, Family
+from figwatch.validators.sweep.plan import Cast, ColumnPlan
 
 
 class PostgresStatements(OneSide):
@@ -61,7 +61,7 @@ class PostgresStatements(OneSide):
         return name
 
     def _value(self, facts: ColumnFacts, plan: ColumnPlan | None) -> Composable:
-        """A column, after what of the mapping can be done here (`sweep_plan` says where)."""
+        """A column, after what of the mapping can be done here (`sweep.plan` says where)."""
         name: Composable = self.column(facts.name)
         if plan is None or plan.shared is None:
             return name

@@ -5,7 +5,7 @@
 
 import time
 
-from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config.sweep import SweepConfig
 from figwatch.connectors.sweep.session import Session
 
 LOOK_SECONDS = 2.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from figwatch.connectors.capture import Line
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.demo.simulator.eyes import GROUP
 from figwatch.demo.simulator.rebalance import RestartingReplay

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterable, MutableMapping
 
 from figwatch.connectors.capture import Line, RawRecord
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.validators.finding import Finding
 from figwatch.validators.judge import META

@@ -11,7 +11,7 @@ from collections import deque
 from functools import partial
 
 from figwatch.connectors.capture import Line
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.replay import Replay, Replayed
 from figwatch.streams.decode_agent import MARK_SECONDS
 from figwatch.streams.sender import Delivery

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from figwatch.connectors.config_limits import GatesConfig
+from figwatch.connectors.config.limits import GatesConfig
 
 BUSY = "servers, clients and figwatch share one machine, which others may use"
 SHORT = "the default takes {} good samples"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.stage_evidence.apart import Looks
 from figwatch.validators.errors import FigwatchError
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.streams.faust_app import new_app
 from figwatch.streams.table import (
     OWNER_HEADER,

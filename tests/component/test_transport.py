@@ -18,7 +18,7 @@ from faust.transport import consumer as stock
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.streams.consumer import RawBatch
 from figwatch.streams.faust_app import new_app
 from figwatch.streams.transport import register

@@ -78,7 +78,7 @@ class TwoWay(Migration):
         return self.summary().pairs["stock"]
 
     def key_name(self, key):
-        from figwatch.validators.canonical import decode_key
+        from figwatch.validators.canonical.rows import decode_key
 
         return decode_key(key, ("id",))["id"]
 

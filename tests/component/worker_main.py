@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plain import PlainDecoder
 
-from figwatch.connectors.config import Config
-from figwatch.connectors.pair_rules import pair_rules
+from figwatch.connectors.config.pair_rules import pair_rules
+from figwatch.connectors.config.root import Config
 from figwatch.streams import table
 from figwatch.streams.judge_agent import Seat
 from figwatch.streams.run import run_worker

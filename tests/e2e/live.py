@@ -12,7 +12,7 @@ import uuid
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from figwatch.validators.canonical import decode_key
+from figwatch.validators.canonical.rows import decode_key
 from tests.component.migration import PARTITIONS, Migration, now_us
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.runner import Sweep
@@ -21,7 +21,7 @@ from tests.e2e import bare_postgres
 if TYPE_CHECKING:
     import pathlib
 
-    from figwatch.validators.sweep_result import PairSweep
+    from figwatch.validators.sweep.result import PairSweep
 
 _NUMBERS = itertools.count()
 QUICK = "settle_seconds: 0.3, chunk_rows: 200, unconfirmed_seconds: 5"

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from figwatch.connectors.config_file import parse_config
-from figwatch.connectors.config_limits import GatesConfig
+from figwatch.connectors.config.file import parse_config
+from figwatch.connectors.config.limits import GatesConfig
 from figwatch.validators.errors import ExitCode
 from figwatch.validators.stages.progress import STAGES
 

@@ -27,9 +27,9 @@ from confluent_kafka.admin import (
 from figwatch.cli.boundary import exit_code_of
 from figwatch.cli.main import app
 from figwatch.connectors import databases
-from figwatch.connectors.config import KafkaConfig
-from figwatch.connectors.kafka_admin import KafkaAdmin, Span
-from figwatch.connectors.kafka_reader import read_compacted, read_spans
+from figwatch.connectors.config.root import KafkaConfig
+from figwatch.connectors.kafka.admin import KafkaAdmin, Span
+from figwatch.connectors.kafka.reader import read_compacted, read_spans
 from figwatch.demo.sandbox import connect, debezium
 from figwatch.validators.errors import ExitCode, FigwatchError
 

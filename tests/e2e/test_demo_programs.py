@@ -19,7 +19,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.sweep.options import Options
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.runner import Sweep

@@ -15,7 +15,7 @@ import uuid
 import psycopg
 import pytest
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.replay import replay
 from figwatch.demo.sandbox import connect, debezium, mariadb
 from figwatch.validators.outcome import Verdict

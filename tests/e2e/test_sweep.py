@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.repair import RepairFile
 from figwatch.connectors.sweep.sample import sample_pair

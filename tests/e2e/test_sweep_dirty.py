@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.sweep import background
 from figwatch.connectors.sweep.background import Background, Inbox
 from figwatch.connectors.sweep.prepare import prepare
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
 
-    from figwatch.connectors.config import Config
+    from figwatch.connectors.config.root import Config
     from figwatch.validators.change import SweepEnd
 
 PAIR = "{name: stock, source: t, target: t, key: {id: id}, columns: {v: v}}"

@@ -188,7 +188,7 @@ def test_ranges_of_integer_keys_are_merged_in_order(lab: MixedLab):
 def test_its_session_cannot_write_and_refuses_in_plain_words(
     servers: tuple[str, str], lab: MixedLab
 ):
-    from figwatch.connectors.config_sweep import SweepConfig
+    from figwatch.connectors.config.sweep import SweepConfig
     from figwatch.connectors.sweep.mysql import MySqlSession
     from figwatch.connectors.sweep.session import DatabaseError
 
@@ -209,7 +209,7 @@ def test_its_catalogue_is_read_for_doctor_and_init(
     from figwatch.cli.boundary import exit_code_of
     from figwatch.cli.main import app
     from figwatch.connectors.catalogues import read_database
-    from figwatch.validators.doctor_facts import CouldNot, DatabaseFacts
+    from figwatch.validators.doctor.facts import CouldNot, DatabaseFacts
 
     dsn = servers[0]
     maria(dsn).execute(

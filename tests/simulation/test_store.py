@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from figwatch.connectors.config_limits import WorkerConfig
+from figwatch.connectors.config.limits import WorkerConfig
 from figwatch.demo.simulator.check import simulate
 from figwatch.demo.simulator.rebalance import RestartingReplay
 from figwatch.streams.store import RocksStore, Stores

@@ -5,7 +5,7 @@
 
 import os
 
-from figwatch.validators.write_records import Turn
+from figwatch.validators.writes.records import Turn
 from tests.simulation.turning_world import World
 
 MAY = ("unfenced", "ambiguous")

@@ -21,7 +21,7 @@ from figwatch.validators.change import (
 )
 from figwatch.validators.pair import PairRules
 from figwatch.validators.partition import PartitionJudge
-from figwatch.validators.write_records import Turn
+from figwatch.validators.writes.records import Turn
 
 SECOND = 1_000_000
 BASE = 1_700_000_000 * SECOND

@@ -32,7 +32,7 @@ from figwatch.validators.outbox.definition import UNKNOWN, Definition
 from figwatch.validators.outbox.legs import REQUEST_AWAY_US, LegBooks, Legs
 from figwatch.validators.outbox.shelf import Shelf, pack
 from figwatch.validators.outbox.summary import LISTED_MAX, OutboxCase, OutboxSummary
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, Trip
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, Trip
 
 LOOK_US = 100_000
 """Waiting ones are looked at when the watermarks moved by this much."""

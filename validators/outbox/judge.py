@@ -11,7 +11,7 @@ from figwatch.validators.outbox.decide import Ground, Outbox, OutboxBooks
 from figwatch.validators.outbox.definition import Definition
 from figwatch.validators.outbox.legs import Adjustment, Legs
 from figwatch.validators.outbox.summary import OutboxSummary
-from figwatch.validators.write_records import OutboxChange, OutboxEvent, Trip
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent, Trip
 
 PREFIX = b"\0outbox\0"
 """Keys of aggregates in the join table; pair names start with a letter."""

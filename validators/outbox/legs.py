@@ -16,7 +16,7 @@ import msgspec
 
 from figwatch.validators.convergence import Quantiles
 from figwatch.validators.state import Source
-from figwatch.validators.write_records import Trip
+from figwatch.validators.writes.records import Trip
 
 WAITING_MAX = 10_000
 """Trips that wait to be shown, and shown versions that wait for their trip, of one pair in one

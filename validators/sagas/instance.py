@@ -9,7 +9,7 @@ import enum
 import msgspec
 
 from figwatch.validators.sagas.definition import Definition
-from figwatch.validators.write_records import Report, SagaEvent
+from figwatch.validators.writes.records import Report, SagaEvent
 
 _DONE, _UNDONE, _FAILED, _START = 0, 64, 128, 255
 """Where the bits of each kind begin in `Instance.ids` and `Early.bit`."""

@@ -13,7 +13,7 @@ from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.instance import unpack
 from figwatch.validators.sagas.saga import Saga, SagaBooks
 from figwatch.validators.sagas.summary import SagaSummary
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.writes.records import SagaEvent
 
 PREFIX = b"\0saga\0"
 """Keys of sagas in the join table; pair names start with a letter."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from figwatch.validators.sagas.definition import Definition
 from figwatch.validators.sagas.instance import Flag, Instance, Outcome
-from figwatch.validators.write_records import Report
+from figwatch.validators.writes.records import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from figwatch.validators.sagas.instance import (
     unpack,
 )
 from figwatch.validators.sagas.summary import LISTED_MAX, MORE, NAMES_MAX, SagaCase, SagaSummary
-from figwatch.validators.write_records import Report, SagaEvent
+from figwatch.validators.writes.records import Report, SagaEvent
 
 TIMERS_A_LOOK_MAX = 20_000
 """Deadlines looked at in one go, so that a burst of them does not hold everything else up."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from figwatch.validators.gate import Criterion, GateResult
+from figwatch.validators.stages.criterion import Criterion, GateResult
 from figwatch.validators.stages.facts import Coverage, Health, Quality, TestRun
 from figwatch.validators.stages.rules import each, failed, passed, unsure, unusable, verdict
 

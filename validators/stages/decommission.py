@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from figwatch.validators.gate import Criterion, GateResult
+from figwatch.validators.stages.criterion import Criterion, GateResult
 from figwatch.validators.stages.facts import Dependents, Level, Presence, TableUse
 from figwatch.validators.stages.forecast import duration
 from figwatch.validators.stages.rules import (

@@ -1,14 +1,14 @@
 """A gate's answer as the public JSON: `gate check --json`, the HTTP endpoints, and in reports.
 
-Its JSON Schema is made of these types by `figwatch.validators.report`. No row values: figures,
-names of files, tables, topics and queries only.
+Its JSON Schema is made of these types by `figwatch.validators.report.document`. No row values:
+figures, names of files, tables, topics and queries only.
 """
 
 from typing import Literal
 
 import msgspec
 
-from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.facts import Fact, figures
 
 GATE_VERSION = 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from figwatch.validators.gate import Criterion, GateResult
+from figwatch.validators.stages.criterion import Criterion, GateResult
 from figwatch.validators.stages.facts import Compatibility, Document
 from figwatch.validators.stages.rules import each, failed, not_configured, passed, unsure, unusable
 from figwatch.validators.stages.rules import verdict as gate_verdict

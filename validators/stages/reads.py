@@ -7,13 +7,13 @@ replication add to `writes` is in `figwatch.validators.stages.writes`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.forecast import duration
 from figwatch.validators.stages.rules import not_configured, verdict
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rules
-from figwatch.validators.statistics_windows import Beginning, described, single
+from figwatch.validators.statistics.windows import Beginning, described, single
 
 
 @dataclass(frozen=True, slots=True)

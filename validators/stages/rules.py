@@ -6,7 +6,13 @@ Next: `figwatch.validators.stages.shares`, then one module for each stage.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from figwatch.validators.gate import FUTURE_MAX_US, Answer, Criterion, GateResult, overall
+from figwatch.validators.stages.criterion import (
+    FUTURE_MAX_US,
+    Answer,
+    Criterion,
+    GateResult,
+    overall,
+)
 from figwatch.validators.stages.facts import Fact
 from figwatch.validators.stages.forecast import duration
 

@@ -1,23 +1,23 @@
 """Shares of good samples: shown to be large enough, shown to be no worse than before.
 
-The bounds hold at all looks together (`figwatch.validators.statistics`), so that a pipeline may ask
-until the answer is clear without passing by luck.
+The bounds hold at all looks together (`figwatch.validators.statistics.shares`), so that a pipeline
+may ask until the answer is clear without passing by luck.
 """
 
 from dataclasses import dataclass
 
-from figwatch.validators.gate import Criterion
+from figwatch.validators.stages.criterion import Criterion
 from figwatch.validators.stages.facts import Share
 from figwatch.validators.stages.forecast import NO_WAIT, duration, wait_seconds
 from figwatch.validators.stages.rules import failed, passed, unsure, unusable
-from figwatch.validators.statistics import (
+from figwatch.validators.statistics.compare import Counted, worse_by
+from figwatch.validators.statistics.shares import (
     SAMPLES_MAX,
     lower_sequence,
     samples_at_rate,
     samples_needed_sequence,
     upper_sequence,
 )
-from figwatch.validators.statistics_compare import Counted, worse_by
 
 LOOKS_MAX = 40
 

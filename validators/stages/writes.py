@@ -6,16 +6,16 @@ Facts are the partitions' merged summaries. `figwatch.validators.stages.reads` a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from figwatch.validators.fallback import FALLBACK_AGE_US, assess_fallback
-from figwatch.validators.gate import Answer, Criterion
 from figwatch.validators.outbox.legs import Leg
 from figwatch.validators.outbox.summary import FAULTS
 from figwatch.validators.overview import Overview
 from figwatch.validators.sagas.summary import SagaSummary
+from figwatch.validators.stages.criterion import Answer, Criterion
 from figwatch.validators.stages.facts import Origin, Share
 from figwatch.validators.stages.rules import not_configured
 from figwatch.validators.stages.shares import Goal, share_shown
 from figwatch.validators.summary import PairSummary
+from figwatch.validators.writes.fallback import FALLBACK_AGE_US, assess_fallback
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ import dataclasses
 import pytest
 
 from figwatch.connectors.canary import MARKER, init_sql
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.stage_evidence.gate import sync_criteria
 from figwatch.streams.metrics import _canary
 from figwatch.validators.canary import CANARY_PAIR, CanaryLimits
 from figwatch.validators.errors import ConfigurationError
-from figwatch.validators.gate import Answer, sync_gate
+from figwatch.validators.stages.criterion import Answer
+from figwatch.validators.stages.sync import sync_gate
 from figwatch.validators.summary import merge
 from tests.unit.gate.test_sync_gate import CRITERIA, NOW_US, pair, summary, view
 from tests.unit.verdict.timeline import Timeline

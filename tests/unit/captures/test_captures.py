@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from figwatch.connectors.capture import Capture, RawRecord
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.replay import Replay
 from figwatch.validators.outcome import Verdict
 from tests.unit.captures import apicurio

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from figwatch.cli import evidence_view, status_watch
 from figwatch.cli.status_watch import FINDINGS_MAX, glance, watch
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.validators.errors import ExitCode, FigwatchError
 from figwatch.validators.headline import Headline, Tone
 

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from ruamel.yaml import YAML
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.demo.configuration import configuration
 from figwatch.demo.sandbox import Endpoints
 from figwatch.demo.sandbox.jars import read_lock

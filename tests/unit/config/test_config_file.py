@@ -4,14 +4,14 @@ import pathlib
 
 import pytest
 
-from figwatch.connectors.config_file import (
+from figwatch.connectors.config.file import (
     CONFIG_BYTES_MAX,
     check_secrets,
     load_config,
     parse_config,
 )
-from figwatch.connectors.secret import Secret
-from figwatch.connectors.yaml_source import YAML_DEPTH_MAX, YAML_VALUES_MAX
+from figwatch.connectors.config.secret import Secret
+from figwatch.connectors.config.yaml_source import YAML_DEPTH_MAX, YAML_VALUES_MAX
 from figwatch.validators.errors import ConfigurationError, ExitCode, Problem
 
 GOOD = """\
@@ -318,7 +318,7 @@ def test_the_loader_reads_the_file_that_is_named(tmp_path: pathlib.Path):
 
 
 def test_the_documentation_of_the_settings_is_current():
-    from figwatch.connectors.config_schema import describe
+    from figwatch.connectors.config.schema import describe
 
     docs = pathlib.Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
     assert describe() == docs.read_text(), "run `make docs`"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
+from figwatch.connectors.config.starter import PairTables, StarterSide, starter_text
 from figwatch.connectors.databases_mysql import type_name
-from figwatch.connectors.starter import PairTables, StarterSide, starter_text
-from figwatch.validators.canonical_kinds import kind_of
-from figwatch.validators.doctor_facts import ColumnFacts, TableFacts
+from figwatch.validators.canonical.kinds import kind_of
+from figwatch.validators.doctor.facts import ColumnFacts, TableFacts
 
 
 def written(ours, theirs):

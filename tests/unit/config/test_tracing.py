@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from figwatch.connectors.config_tracing import TracingConfig
+from figwatch.connectors.config.tracing import TracingConfig
 
 TRACE = f"{'a' * 32}-{'b' * 16}"
 

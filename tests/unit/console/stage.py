@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.streams.console import Console
 from figwatch.streams.fleet import Fleet

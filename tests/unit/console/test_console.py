@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Response
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.streams import console as module
 from figwatch.streams.console_guard import guard
 from figwatch.streams.console_keys import KeyExplorer

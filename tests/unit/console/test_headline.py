@@ -4,10 +4,10 @@ import pytest
 
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.headline import Tone, headline
 from figwatch.validators.overview import Overview
 from figwatch.validators.recent import recent
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.summary import PairSummary, Summary
 
 PAIR = {

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.heartbeats import Heartbeat
 from figwatch.validators.change import Change, Malformed, Truncate, decode_record, encode

@@ -2,7 +2,7 @@
 
 import json
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 
 MONO, INV = "mono.public.items", "inv.public.copies"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium import route
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Heartbeat, Malformed, Op, Snapshot, Truncate

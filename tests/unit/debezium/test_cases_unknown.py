@@ -7,7 +7,7 @@ import pytest
 from figwatch.connectors.registry import RegistryUnavailable
 from figwatch.validators.change import Malformed, Op
 from figwatch.validators.columns import Equal, compare, complete, differing_columns
-from figwatch.validators.mapping_agreement import NoticeCode
+from figwatch.validators.mapping.agreement import NoticeCode
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.forms import CONNECT, DEBEZIUM, TEXT, connect
 from tests.unit.debezium.support import (

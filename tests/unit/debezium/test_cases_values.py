@@ -9,7 +9,7 @@ import pytest
 from figwatch.connectors.debezium.avro import Registered, UnknownSchemaError
 from figwatch.validators.change import Change
 from figwatch.validators.columns import Equal, compare
-from figwatch.validators.mapping_agreement import NoticeCode
+from figwatch.validators.mapping.agreement import NoticeCode
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.forms import GROUPS, NOTHING, connect, decimal
 from tests.unit.debezium.support import (

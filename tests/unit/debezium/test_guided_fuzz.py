@@ -9,7 +9,7 @@ import random
 import pytest
 
 from figwatch.connectors.debezium import route
-from figwatch.validators import canonical_numbers
+from figwatch.validators.canonical import numbers as canonical_numbers
 from tests.unit.debezium.fuzzer import FoundError, Fuzzer
 
 SECONDS = float(os.environ.get("FIGWATCH_FUZZ_SECONDS", "6"))

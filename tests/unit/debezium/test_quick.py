@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from figwatch.connectors.debezium import route
 from figwatch.connectors.debezium.decoder import Decoder
-from figwatch.validators import mapping_inline
 from figwatch.validators.change import Change, Malformed
+from figwatch.validators.mapping import inline as mapping_inline
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.forms import GROUPS, NOTHING
 from tests.unit.debezium.support import (

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from figwatch.connectors.config import SideConfig
+from figwatch.connectors.config.root import SideConfig
 from figwatch.connectors.debezium.avro import UnknownSchemaError
 from figwatch.connectors.debezium.framing import RefKind, SchemaRef
 from figwatch.connectors.registry import ATTEMPTS, Registry, RegistryUnavailable

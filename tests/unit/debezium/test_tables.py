@@ -2,7 +2,7 @@
 
 import pytest
 
-from figwatch.connectors.config import Config
+from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Malformed, Op, Truncate
 from tests.unit.debezium.avro_form import binary, envelope_schema

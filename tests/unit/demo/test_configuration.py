@@ -3,17 +3,17 @@
 import msgspec
 import pytest
 
-from figwatch.connectors.config_columns import pair_rule
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.columns import pair_rule
+from figwatch.connectors.config.file import parse_config
 from figwatch.demo.configuration import configuration, environment
 from figwatch.demo.connectors import SOURCE_PREFIX, TARGET_PREFIX
 from figwatch.demo.migration import TOPICS
 from figwatch.demo.replicator import GROUP, TOPIC
 from figwatch.demo.sandbox import Endpoints
-from figwatch.validators.canonical import Placeholder
+from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.change import Side
-from figwatch.validators.mapping_agreement import Agreement
-from figwatch.validators.mapping_compile import Half, compile_key, compile_row
+from figwatch.validators.mapping.agreement import Agreement
+from figwatch.validators.mapping.compile import Half, compile_key, compile_row
 
 ENDPOINTS = Endpoints("localhost:1", "http://localhost:2", {"monolith": "secret-a", "service": "b"})
 CONFIG = parse_config(configuration(ENDPOINTS)).config

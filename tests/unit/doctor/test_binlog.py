@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from figwatch.validators.doctor import assess
-from figwatch.validators.doctor_connectors import captures
-from figwatch.validators.doctor_facts import BinlogFacts, Limits, Outcome
+from figwatch.validators.doctor.checks import assess
+from figwatch.validators.doctor.connectors import captures
+from figwatch.validators.doctor.facts import BinlogFacts, Limits, Outcome
 from tests.unit.doctor.test_doctor import migration, source_database
 
 RIGHT = BinlogFacts(

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from figwatch.connectors.connect_rest import read_connector
-from figwatch.validators.doctor_facts import ConnectorFacts, CouldNot
+from figwatch.validators.doctor.facts import ConnectorFacts, CouldNot
 
 
 def listed(**prefixes):

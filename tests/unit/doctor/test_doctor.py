@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from figwatch.validators.doctor import Examined, assess, exit_outcome
-from figwatch.validators.doctor_connectors import captures
-from figwatch.validators.doctor_facts import (
+from figwatch.validators.doctor.checks import Examined, assess, exit_outcome
+from figwatch.validators.doctor.connectors import captures
+from figwatch.validators.doctor.facts import (
     ColumnFacts,
     ConnectorFacts,
     CouldNot,

@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from figwatch.validators.binomial import lower_bound, upper_bound
+from figwatch.validators.statistics.binomial import lower_bound, upper_bound
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.gate import Answer, SyncCriteria, sync_gate
 from figwatch.validators.lately import MINUTE_US, Lately
 from figwatch.validators.overview import Overview, overview
+from figwatch.validators.stages.criterion import Answer
+from figwatch.validators.stages.sync import sync_gate
+from figwatch.validators.stages.sync_criteria import SyncCriteria
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary, SweepSummary
 
 NOW_US = 1_800_000_000_000_000

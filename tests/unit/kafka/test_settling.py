@@ -3,7 +3,7 @@
 import pytest
 from aiokafka import errors
 
-from figwatch.connectors.kafka_admin import is_settling
+from figwatch.connectors.kafka.admin import is_settling
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import pydantic
 import pytest
 
 from figwatch.connectors.capture import RawRecord
-from figwatch.connectors.config_columns import pair_rule
+from figwatch.connectors.config.columns import pair_rule
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.validators.change import Change, Malformed, Op, Side
 from figwatch.validators.errors import ConfigurationError
-from figwatch.validators.mapping_agreement import NoticeCode
+from figwatch.validators.mapping.agreement import NoticeCode
 from tests.unit.debezium.forms import decimal
 from tests.unit.debezium.support import (
     INV,

@@ -4,13 +4,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.gate import Answer, Criterion, GateResult
-from figwatch.validators.report import Report, encode_report, pair_figures, stream_positions
-from figwatch.validators.report_html import html
-from figwatch.validators.report_junit import junit
-from figwatch.validators.report_markdown import markdown
-from figwatch.validators.report_signature import key_id, private_key, sign
-from figwatch.validators.report_statement import (
+from figwatch.validators.report.document import (
+    Report,
+    encode_report,
+    pair_figures,
+    stream_positions,
+)
+from figwatch.validators.report.html import html
+from figwatch.validators.report.junit import junit
+from figwatch.validators.report.markdown import markdown
+from figwatch.validators.report.signature import key_id, private_key, sign
+from figwatch.validators.report.statement import (
     ENVELOPE,
     HTML,
     JUNIT,
@@ -19,6 +23,7 @@ from figwatch.validators.report_statement import (
     STATEMENT,
     statement,
 )
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.document import gate_document
 from figwatch.validators.stages.facts import Origin, Share
 from figwatch.validators.summary import PairSummary, StreamSummary, Summary

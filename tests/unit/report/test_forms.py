@@ -8,17 +8,17 @@ import pytest
 from defusedxml.ElementTree import fromstring
 
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.gate import Answer
-from figwatch.validators.report import (
+from figwatch.validators.report.document import (
     StreamPosition,
     decode_report,
     encode_report,
     report_schema,
 )
-from figwatch.validators.report_html import html
-from figwatch.validators.report_junit import junit
-from figwatch.validators.report_markdown import BYTES_MAX, markdown
-from figwatch.validators.report_statement import STATEMENT
+from figwatch.validators.report.html import html
+from figwatch.validators.report.junit import junit
+from figwatch.validators.report.markdown import BYTES_MAX, markdown
+from figwatch.validators.report.statement import STATEMENT
+from figwatch.validators.stages.criterion import Answer
 from tests.unit.report.support import files, gate, report
 
 

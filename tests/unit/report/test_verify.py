@@ -7,16 +7,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from figwatch.validators.errors import ConfigurationError
-from figwatch.validators.gate import Answer
-from figwatch.validators.report import Previous
-from figwatch.validators.report_signature import (
+from figwatch.validators.report.document import Previous
+from figwatch.validators.report.signature import (
     private_key,
     public_key,
     sign,
     signature_fault,
 )
-from figwatch.validators.report_statement import ENVELOPE, REPORT, STATEMENT, sha256
-from figwatch.validators.report_verify import verify
+from figwatch.validators.report.statement import ENVELOPE, REPORT, STATEMENT, sha256
+from figwatch.validators.report.verify import verify
+from figwatch.validators.stages.criterion import Answer
 from tests.unit.report.support import PEM, files, report
 
 OTHER = Ed25519PrivateKey.generate().public_key()

@@ -8,7 +8,7 @@ from figwatch.validators.sagas.definition import (
     signals_of,
     step_order,
 )
-from figwatch.validators.write_records import SagaEvent
+from figwatch.validators.writes.records import SagaEvent
 
 SECOND = 1_000_000
 LIMIT = 10 * SECOND

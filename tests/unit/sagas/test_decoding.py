@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.record_fields import check_expression, time_us
 from figwatch.connectors.writes_decoder import WritesDecoder
 from figwatch.validators.change import Malformed
 from figwatch.validators.errors import ConfigurationError
-from figwatch.validators.write_records import Report, SagaEvent
+from figwatch.validators.writes.records import Report, SagaEvent
 
 BASE = """\
 migration: inventory

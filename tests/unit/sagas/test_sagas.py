@@ -14,7 +14,7 @@ from figwatch.validators.sagas.definition import (
     signals_of,
     step_order,
 )
-from figwatch.validators.write_records import Report
+from figwatch.validators.writes.records import Report
 from tests.unit.sagas.sagas import GOOD, REFUSED, SECOND, Bench, order
 
 

@@ -1,6 +1,6 @@
 """Facts for the tests of the gates: a good one of each kind, to be spoilt one by one."""
 
-from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.facts import Origin, Share
 
 NOW_US = 1_800_000_000_000_000

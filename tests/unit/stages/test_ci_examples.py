@@ -7,7 +7,7 @@ import shlex
 import pytest
 from ruamel.yaml import YAML
 
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 
 TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "stages.md").read_text()
 YAML_TEXTS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)

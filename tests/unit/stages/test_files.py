@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from figwatch.connectors.config_stages import DocumentConfig
+from figwatch.connectors.config.stages import DocumentConfig
 from figwatch.connectors.stage_evidence.access_log import Wanted, parse_line, read_log
 from figwatch.connectors.stage_evidence.approvals import append_approval, read_approvals
 from figwatch.connectors.stage_evidence.coverage import read_coverage

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from figwatch.connectors.config_stages import DocumentConfig
+from figwatch.connectors.config.stages import DocumentConfig
 from figwatch.connectors.stage_evidence import documents, health, leftovers, traffic
 from figwatch.connectors.stage_evidence.access_log import Wanted, read_log
 from figwatch.connectors.stage_evidence.approvals import append_approval, read_approvals

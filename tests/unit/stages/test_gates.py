@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from figwatch.validators.gate import Answer
 from figwatch.validators.stages.build import BuildCriteria, BuildFacts, build_gate
+from figwatch.validators.stages.criterion import Answer
 from figwatch.validators.stages.decommission import (
     DecommissionCriteria,
     DecommissionFacts,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.gate import Answer, Criterion, GateResult
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.stages.document import gate_document
 from figwatch.validators.stages.http import FRESH_US, GateHandler
 from figwatch.validators.stages.progress import stage_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from figwatch.validators.gate import Answer
+from figwatch.validators.stages.criterion import Answer
 from figwatch.validators.stages.facts import Origin, Share
 from figwatch.validators.stages.shares import Goal, not_worse, share_shown
 from tests.unit.stages.facts import HOUR_US, NOW_US, UNREACHABLE, origin, share

@@ -10,7 +10,7 @@ import pytest
 
 from figwatch.connectors.stage_evidence.prometheus import Prometheus
 from figwatch.connectors.stage_evidence.traffic import Window, in_time, without_error
-from figwatch.validators.gate import Answer
+from figwatch.validators.stages.criterion import Answer
 from figwatch.validators.stages.reads import TrafficCriteria, TrafficFacts, reads_gate
 from tests.unit.stages.facts import synced
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from figwatch.validators.statistics_compare import Counted, worse_by
+from figwatch.validators.statistics.compare import Counted, worse_by
 
 
 def test_a_much_better_system_is_within_the_margin():

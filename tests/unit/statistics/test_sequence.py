@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from figwatch.validators.binomial import lower_bound, upper_bound
-from figwatch.validators.statistics import (
+from figwatch.validators.statistics.binomial import lower_bound, upper_bound
+from figwatch.validators.statistics.shares import (
     SAMPLES_MAX,
     log_evidence,
     lower_sequence,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from figwatch.validators.statistics import samples_needed_sequence
-from figwatch.validators.statistics_windows import beginning, described, single
+from figwatch.validators.statistics.shares import samples_needed_sequence
+from figwatch.validators.statistics.windows import beginning, described, single
 
 SHARE, CONFIDENCE = 0.99, 0.95
 PATHS = 2_000

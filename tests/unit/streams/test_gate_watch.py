@@ -7,7 +7,7 @@ import pytest
 from figwatch.streams import gate_watch
 from figwatch.streams.gate_watch import GateWatch
 from figwatch.validators.errors import FigwatchError
-from figwatch.validators.gate import Answer, GateResult
+from figwatch.validators.stages.criterion import Answer, GateResult
 
 RESULT = GateResult("sync", Answer.PASS, (), (), 0)
 FLEET = SimpleNamespace(view=lambda _now: None, current=True)

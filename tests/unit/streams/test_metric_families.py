@@ -16,13 +16,12 @@ from figwatch.streams.http import Endpoint
 from figwatch.streams.metrics import About, Books, WorkerMetrics
 from figwatch.validators.canary import CANARY_PAIR
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.echo_summary import EchoSummary
 from figwatch.validators.finding import Finding
-from figwatch.validators.gate import Answer, Criterion, GateResult
 from figwatch.validators.outbox.legs import Exemplar, LegBooks
 from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
+from figwatch.validators.stages.criterion import Answer, Criterion, GateResult
 from figwatch.validators.summary import (
     PairSummary,
     StreamSummary,
@@ -30,6 +29,7 @@ from figwatch.validators.summary import (
     SweepSummary,
     TurnSummary,
 )
+from figwatch.validators.writes.echo_summary import EchoSummary
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 NOW_US = 1_700_000_000_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from figwatch.connectors.config_limits import WorkerConfig
+from figwatch.connectors.config.limits import WorkerConfig
 from figwatch.streams.store import RocksStore, Stores
 from figwatch.validators.errors import ConfigurationError
 

@@ -3,9 +3,9 @@
 import pytest
 
 from figwatch.validators.errors import ExitCode, Problem
-from figwatch.validators.sweep_progress import UNCONFIRMED_LISTED_MAX, Progress, Totals
-from figwatch.validators.sweep_result import Difference, DifferenceKind, PairSweep, exit_code
-from figwatch.validators.sweep_sample import share
+from figwatch.validators.sweep.progress import UNCONFIRMED_LISTED_MAX, Progress, Totals
+from figwatch.validators.sweep.result import Difference, DifferenceKind, PairSweep, exit_code
+from figwatch.validators.sweep.sample import share
 
 GONE = Difference({"id": 1}, DifferenceKind.MISSING)
 

@@ -1,6 +1,6 @@
 """When a difference is called real: looks at two rows over time."""
 
-from figwatch.validators.sweep_confirm import WITNESSED_MAX, Look, Patience, Settled, Watch
+from figwatch.validators.sweep.confirm import WITNESSED_MAX, Look, Patience, Settled, Watch
 
 A, B, C, NONE = Look(b"a", "1"), Look(b"b", "1"), Look(b"c", "1"), Look(None)
 PATIENCE = Patience(settle_us=1_000_000, give_up_us=10_000_000)

@@ -4,7 +4,7 @@ from figwatch.connectors.sweep.confirm import Outcome, Suspect
 from figwatch.connectors.sweep.judges import partition_of, suspect_of
 from figwatch.connectors.sweep.rows import Row
 from figwatch.streams.stretch import partition_of as worker_partition_of
-from figwatch.validators.sweep_confirm import Settled
+from figwatch.validators.sweep.confirm import Settled
 
 
 def test_times_of_the_looks_are_told_by_the_wall_clock():

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from figwatch.validators.canonical_kinds import kind_of
-from figwatch.validators.canonical_wire import Encoding
-from figwatch.validators.mapping import ColumnRule, PairRule, Transforms
-from figwatch.validators.sweep_facts import ColumnFacts, Family, ServerFacts, TableFacts
-from figwatch.validators.sweep_plan import Cast, Refusal, SweepPlan, Way, plan_pair
+from figwatch.validators.canonical.kinds import kind_of
+from figwatch.validators.canonical.wire import Encoding
+from figwatch.validators.mapping.rules import ColumnRule, PairRule, Transforms
+from figwatch.validators.sweep.facts import ColumnFacts, Family, ServerFacts, TableFacts
+from figwatch.validators.sweep.plan import Cast, Refusal, SweepPlan, Way, plan_pair
 
 ID = ColumnFacts("id", "bigint", Family.INT, not_null=True)
 SERVER = ServerFacts("postgresql", 18, probe=("1", "2"))

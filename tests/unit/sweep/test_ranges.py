@@ -2,7 +2,7 @@
 
 import pytest
 
-from figwatch.validators.sweep_ranges import Ranges, Stretch, new_ranges, open_window
+from figwatch.validators.sweep.ranges import Ranges, Stretch, new_ranges, open_window
 
 HOUR_US = 3_600_000_000
 

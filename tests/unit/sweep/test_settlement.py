@@ -5,7 +5,7 @@ import pytest
 
 from figwatch.validators import change as c
 from figwatch.validators.outcome import Verdict
-from figwatch.validators.suspects import MAX_SUSPECTS
+from figwatch.validators.sweep.suspects import MAX_SUSPECTS
 from tests.unit.verdict.timeline import Timeline, row
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from figwatch.connectors.config_sweep import SweepConfig
+from figwatch.connectors.config.sweep import SweepConfig
 from figwatch.connectors.sweep import throttle
 from figwatch.connectors.sweep.throttle import OverloadedError, Throttle
 

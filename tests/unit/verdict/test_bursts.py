@@ -2,9 +2,9 @@
 
 import pytest
 
-from figwatch.validators.gate import _none_divergent
 from figwatch.validators.outcome import Verdict
 from figwatch.validators.result import finding_json
+from figwatch.validators.stages.sync import _none_divergent
 from figwatch.validators.summary import copy_summary, merge
 from tests.unit.verdict.timeline import Timeline
 

@@ -14,7 +14,7 @@ from figwatch.validators.partition import PartitionJudge
 from figwatch.validators.sagas.instance import Instance
 from figwatch.validators.sagas.saga import SagaBooks
 from figwatch.validators.state import KeyState
-from figwatch.validators.turning import Turmoil, TurnState
+from figwatch.validators.writes.turning import Turmoil, TurnState
 from tests.unit.verdict.stored import FOLDER, KEYS, go_on, recorded, story
 from tests.unit.verdict.timeline import Timeline
 

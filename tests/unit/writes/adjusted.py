@@ -4,7 +4,7 @@ from figwatch.validators.change import Change, Mark, Op, Side, Topology
 from figwatch.validators.outbox.legs import Leg
 from figwatch.validators.pair import PairRules
 from figwatch.validators.partition import PartitionJudge
-from figwatch.validators.write_records import OutboxChange, OutboxEvent
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent
 from tests.unit.writes.outbox_bench import SECOND, STOCK, Bench
 
 PAIR = "delivered"

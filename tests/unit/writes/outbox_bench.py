@@ -3,7 +3,7 @@
 from figwatch.validators.change import Barrier, Mark, Topology
 from figwatch.validators.outbox.definition import Definition, EventRule, Field
 from figwatch.validators.partition import PartitionJudge
-from figwatch.validators.write_records import OutboxChange, OutboxEvent
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent
 
 SECOND = 1_000_000
 BASE = 1_700_000_000 * SECOND

@@ -2,8 +2,8 @@
 
 import pytest
 
-from figwatch.validators.conflict import conflicts
 from figwatch.validators.state import Entry, Source, Track
+from figwatch.validators.writes.conflict import conflicts
 
 SECOND = 1_000_000
 

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.cutover import CutoverCriteria, CutoverFacts, assess_cutover
-from figwatch.validators.fallback import assess_fallback
-from figwatch.validators.gate import Answer
 from figwatch.validators.overview import overview
+from figwatch.validators.stages.criterion import Answer
 from figwatch.validators.summary import PairSummary, Summary, TurnSummary
+from figwatch.validators.writes.cutover import CutoverCriteria, CutoverFacts, assess_cutover
+from figwatch.validators.writes.fallback import assess_fallback
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND

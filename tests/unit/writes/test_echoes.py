@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from figwatch.validators.change import Change, Op, Side, Snapshot
-from figwatch.validators.echo_summary import EchoSummary, merge_echoes
-from figwatch.validators.echoes import WAITING_MAX, Echoes
 from figwatch.validators.pair import PairRules
+from figwatch.validators.writes.echo_summary import EchoSummary, merge_echoes
+from figwatch.validators.writes.echoes import WAITING_MAX, Echoes
 from tests.component.both_ways import BothWays
 
 SECOND = 1_000_000
@@ -156,7 +156,7 @@ def test_rows_of_a_snapshot_are_no_writes():
 def test_what_is_too_much_to_follow_is_counted(bound, monkeypatch):
     name = {"waiting": "WAITING_MAX", "keys": "KEYS_MAX"}[bound]
     assert WAITING_MAX > 10
-    monkeypatch.setattr(f"figwatch.validators.echoes.{name}", 10)
+    monkeypatch.setattr(f"figwatch.validators.writes.echoes.{name}", 10)
     found = counts(*(write(A, "v", 1 + n / 100, key=b"%d" % n) for n in range(25)), known=2)
     assert 15 == found["unfollowed"]
 

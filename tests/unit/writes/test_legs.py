@@ -7,7 +7,7 @@ import pytest
 from figwatch.validators.outbox import legs
 from figwatch.validators.outbox.legs import BOUNDS_SECONDS, Exemplar, Leg, legs_of, merge_legs
 from figwatch.validators.stages.writes import adjustment_rules
-from figwatch.validators.write_records import Turn
+from figwatch.validators.writes.records import Turn
 from tests.unit.writes.adjusted import BACK, EXPECTED, MS, PAIR, TRACE, Adjusted
 from tests.unit.writes.outbox_bench import SECOND
 from tests.unit.writes.test_writes_gate import GOAL, NOW, facts

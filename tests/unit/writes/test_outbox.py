@@ -167,7 +167,7 @@ def test_what_is_too_much_to_keep_is_counted_and_nothing_is_claimed_of_it():
     for n in range(25):
         made.row(10, 0, sku=str(n), op="c")
     assert 15 == made.counts["dropped"]
-    assert 10 == len(made.judge.outboxes.outboxes["stock"].kept)
+    assert 10 == len(made.judge.outboxes.outboxes["stock"].shelf.kept)
 
 
 def test_partitions_add_up():

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from figwatch.connectors.capture import Capture
-from figwatch.connectors.config_file import parse_config
+from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.record_fields import comparable
 from figwatch.connectors.replay import Replay
 from figwatch.connectors.writes_decoder import WritesDecoder
 from figwatch.validators.change import Change, Malformed
 from figwatch.validators.errors import ConfigurationError
-from figwatch.validators.write_records import OutboxChange, OutboxEvent
+from figwatch.validators.writes.records import OutboxChange, OutboxEvent
 from tests.unit.sagas.test_decoding import BASE
 
 OUTBOX = """\

@@ -3,14 +3,14 @@
 import pytest
 
 from figwatch.validators.convergence import Quantiles
-from figwatch.validators.echo_summary import EchoSummary
-from figwatch.validators.gate import Answer
 from figwatch.validators.outbox.summary import OutboxSummary
 from figwatch.validators.overview import overview
 from figwatch.validators.sagas.summary import SagaSummary
+from figwatch.validators.stages.criterion import Answer
 from figwatch.validators.stages.shares import Goal
 from figwatch.validators.stages.writes import WritesFacts, way_back, writes_rules
 from figwatch.validators.summary import Summary, TurnSummary
+from figwatch.validators.writes.echo_summary import EchoSummary
 from tests.unit.writes.test_cutover import NOW, SECOND, pair
 
 COPIED = EchoSummary({"outside": 9, "arrival": 9}, known_us=NOW)
