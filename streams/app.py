@@ -98,46 +98,13 @@ class Worker:
             spans=self._spans,
         )
         self._sweeper = Sweeper(config, lambda: self.ready and 0 in self._judges.seats)
-        desk = Desk(
-            changes=plan.changes,
-            findings=plan.findings,
-            summaries=plan.summaries,
-            sweeps=plan.sweeps,
-            partitions=settings.internal_partitions,
-            write=self._write,
-            write_state=self._write_state,
-            crash=app.crash,
-            clock_us=clock,
-            worker=self.name,
-            evaluate_seconds=settings.reading_interval_seconds,
-            summary_seconds=settings.summary_interval_seconds,
-            touched=self._sweeper.touched,
-            spans=self._spans,
-            raw_ends=self._raw_ends,
-        )
-        self._judges = JudgeAgent(desk, new_judge)
-        resolved_max = -(-config.limits.findings_resolved_max // settings.internal_partitions)
-        self._tidy = Tidy(
-            held=lambda: self._judges.seats,
-            read=lambda partition: cluster.records(plan.findings, partition),
-            write=lambda partition, gone: self._write(plan.findings, partition, gone),
-            clock_us=clock,
-            resolved_us=round(config.limits.findings_resolved_days * DAY_US),
-            resolved_max=resolved_max,
-        )
+        self._judges = JudgeAgent(self._desk(clock), new_judge)
+        self._tidy = self._new_tidy(clock)
         self._books = Books()
         self._readings = self._new_readings(clock, plan.topics_of[plan.source_side], plan.group)
         topics = [plan.back_topics] if plan.back_topics else []
         self._back = [self._new_readings(clock, t, plan.back_group) for t in topics]
-        self._table = JoinTable(
-            app,
-            partitions=settings.internal_partitions,
-            new_store=Stores(settings).new,
-            on_restored=self._restored,
-            on_lost=self._lost,
-            on_ready=self._recovered,
-        )
-        app.tables.add(self._table)
+        self._table = self._new_table()
         self._agent("decode", sorted(plan.raw_topics - plan.saga_topics), self._decode.run)
         if plan.saga_topics:
             self._agent("sagas", sorted(plan.saga_topics), self._decode.run)
@@ -177,6 +144,54 @@ class Worker:
             await run(stream)
 
         self.app.agent(self.app.topic(*topics, **raw, **codec), name=name)(agent)
+
+    def _desk(self, clock: Clock) -> Desk:
+        """What the judges write with, and to where."""
+        plan, settings = self._plan, self._config.worker
+        return Desk(
+            changes=plan.changes,
+            findings=plan.findings,
+            summaries=plan.summaries,
+            sweeps=plan.sweeps,
+            partitions=settings.internal_partitions,
+            write=self._write,
+            write_state=self._write_state,
+            crash=self.app.crash,
+            clock_us=clock,
+            worker=self.name,
+            evaluate_seconds=settings.reading_interval_seconds,
+            summary_seconds=settings.summary_interval_seconds,
+            touched=self._sweeper.touched,
+            spans=self._spans,
+            raw_ends=self._raw_ends,
+        )
+
+    def _new_tidy(self, clock: Clock) -> Tidy:
+        """Who forgets findings that were resolved long ago; the limit is the whole fleet's."""
+        plan, limits = self._plan, self._config.limits
+        partitions = self._config.worker.internal_partitions
+        return Tidy(
+            held=lambda: self._judges.seats,
+            read=lambda partition: self._cluster.records(plan.findings, partition),
+            write=lambda partition, gone: self._write(plan.findings, partition, gone),
+            clock_us=clock,
+            resolved_us=round(limits.findings_resolved_days * DAY_US),
+            resolved_max=-(-limits.findings_resolved_max // partitions),
+        )
+
+    def _new_table(self) -> JoinTable:
+        """The keys' states, restored from their changelog."""
+        settings = self._config.worker
+        table = JoinTable(
+            self.app,
+            partitions=settings.internal_partitions,
+            new_store=Stores(settings).new,
+            on_restored=self._restored,
+            on_lost=self._lost,
+            on_ready=self._recovered,
+        )
+        self.app.tables.add(table)
+        return table
 
     def _new_readings(self, clock: Clock, topics: frozenset[str], group: str | None) -> Readings:
         """Readings of the replicator that reads these topics."""
