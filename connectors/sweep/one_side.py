@@ -60,6 +60,12 @@ class Statements(Protocol):
 class RowHashes(Protocol):
     """What can be asked besides, where the database can hash rows."""
 
+    def log_position(self) -> Any:
+        """How far the server has written its log."""
+
+    def whole(self) -> Any:
+        """The rows of the whole table, and their hashes in one."""
+
     def leaves(self, bounds: Range, mask: int) -> Any:
         """For each leaf (rows by their key's hash): its number, rows, and their hashes in one."""
 

@@ -56,6 +56,9 @@ class Session(Protocol):
             FigwatchError: it cannot be reached.
         """
 
+    def rows_of_all(self, query: Any) -> list[tuple[Any, ...]]:
+        """The same of a whole table, in the order of its pages. Raises likewise."""
+
     def lines(self, query: Any) -> list[bytes]:
         """Rows in the form of PostgreSQL's COPY text lines, without their ends. Raises likewise."""
 

@@ -179,14 +179,21 @@ class PostgresStatements(OneSide):
     # -- checksums
 
     def leaves(self, bounds: Range, mask: int) -> Composed:
-        where = self.within(bounds) if bounds != (None, None) else _EVERY_ROW
         return SQL(
             "SELECT ({key} & {mask})::int4, count(*), bit_xor({row}) FROM {table} WHERE {where}"
             " GROUP BY 1"
         ).format(
             key=self._key_hash(), mask=Literal(mask), row=self._row_hash(), table=self.from_,
-            where=where,
+            where=self.within(bounds),
         )  # fmt: skip
+
+    def log_position(self) -> SQL:
+        return _LOG_POSITION
+
+    def whole(self) -> Composed:
+        return SQL("SELECT count(*), bit_xor({row}) FROM {table}").format(
+            row=self._row_hash(), table=self.from_
+        )
 
     @property
     def sliceable(self) -> bool:
@@ -200,10 +207,10 @@ class PostgresStatements(OneSide):
     def steps(self, low: int, step: int) -> Composed:
         return SQL(
             "SELECT ({key}::int8 - {low}::int8) / {step}::int8, count(*), bit_xor({row})"
-            " FROM {table} WHERE {where} GROUP BY 1"
+            " FROM {table} GROUP BY 1"
         ).format(
             key=self._order(), low=Literal(low), step=Literal(step), row=self._row_hash(),
-            table=self.from_, where=_EVERY_ROW,
+            table=self.from_,
         )  # fmt: skip
 
     def slices(self, spans: Sequence[Span]) -> Composed:
@@ -287,8 +294,10 @@ class PostgresStatements(OneSide):
         )
 
 
-# The table in the order of its pages, where the session's own setting would take the index's.
-_EVERY_ROW = SQL("t.ctid >= '(0,0)'")
+_LOG_POSITION = SQL(
+    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+    " ELSE pg_current_wal_lsn() END)::text"
+)
 _MODIFIERS = re.compile(r"\([\d,-]+\)")
 _NULL_HASH = 0x6E756C6C_66696777
 _SPAN = "interval '4294.967296 s', {v}, timestamp '2000-01-01'"

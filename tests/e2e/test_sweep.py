@@ -14,6 +14,8 @@ import psycopg
 import pytest
 
 from figwatch.connectors.config.file import parse_config
+from figwatch.connectors.sweep.checksums import Checksums
+from figwatch.connectors.sweep.leaves import Leaves
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.repair import RepairFile
 from figwatch.connectors.sweep.sample import sample_pair
@@ -24,6 +26,8 @@ from tests.e2e.sweep_lab import QUICK, Lab, found, new_lab
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
+
+    from figwatch.validators.sweep.result import PairSweep
 
 WAYS = ("auto", "merge", "lookup")
 
@@ -115,6 +119,57 @@ def test_a_table_that_is_not_large_is_summed_up_in_one_go(lab: Lab, rows: int):
     lab.target.execute("UPDATE levels SET on_hand = -1")
     everywhere = {((i,), "value_mismatch") for i in range(1, 3000) if i != 1500}
     assert everywhere <= {(key, kind) for key, kind, _ in found(lab.sweep(PAIR, settings))}
+
+
+def _questions(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[PairSweep, set[str]]:
+    """A sweep, and what it asked the servers for: `whole` tables, `leaves`."""
+    asked: set[str] = set()
+    whole, leaves = Checksums._whole, Leaves.asked
+    monkeypatch.setattr(Checksums, "_whole", lambda self: asked.add("whole") or whole(self))
+    monkeypatch.setattr(Leaves, "asked", lambda self, how: asked.add("leaves") or leaves(self, how))
+    swept = lab.sweep(PAIR, "settle_seconds: 0")
+    monkeypatch.undo()
+    return swept, asked
+
+
+def test_where_nobody_writes_equal_tables_are_one_hash_each(lab: Lab, monkeypatch):
+    _stock(lab)
+    lab.both("ANALYZE stock", "ANALYZE levels")
+    for _ in range(30):  # the servers' own chores are writes too
+        clean, asked = _questions(lab, monkeypatch)
+        assert (True, 3000, 3000, set()) == (
+            clean.complete, clean.source_rows, clean.target_rows, found(clean),
+        )  # fmt: skip
+        if asked == {"whole"}:
+            break
+    assert {"whole"} == asked
+    lab.target.execute("UPDATE levels SET on_hand = 1 WHERE sku = 77")
+    assert {((77,), "value_mismatch", ("quantity",))} == found(lab.sweep(PAIR, "settle_seconds: 0"))
+
+
+def test_where_somebody_writes_the_hash_of_all_is_not_tried(lab: Lab, monkeypatch):
+    _stock(lab)
+    lab.both("ANALYZE stock", "ANALYZE levels")
+    lab.source.execute("CREATE TABLE elsewhere (n int)")
+    ended = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(lab.source_dsn, autocommit=True) as connection:
+            while not ended.wait(0.001):
+                connection.execute("INSERT INTO elsewhere VALUES (1)")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(30):  # a writer that gets no processor for a moment writes nothing
+            clean, asked = _questions(lab, monkeypatch)
+            assert clean.complete
+            if asked == {"leaves"}:
+                break
+    finally:
+        ended.set()
+        writer.join()
+    assert {"leaves"} == asked
 
 
 @pytest.mark.parametrize("key", ['text COLLATE "C"', "uuid", "int, w int"])
