@@ -5,7 +5,7 @@ Put beside the rows' decoder by `figwatch.connectors.writes_decoder`. What canno
 told of once, by the rows' decoder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +17,11 @@ from figwatch.connectors.config.outbox import OutboxConfig
 from figwatch.connectors.config.root import Config
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.avro import AvroReader, Role
-from figwatch.connectors.debezium.malformed import MalformedError, Reason
-from figwatch.connectors.debezium.shapes import Event, UnknownShapeError, event_of
+from figwatch.connectors.debezium.shapes import Event
 from figwatch.connectors.outbox_definitions import definition_of, table_topic
-from figwatch.connectors.record_fields import Headers, RecordView, comparable, reader_of, text_of
+from figwatch.connectors.record_fields import RecordView, comparable, reader_of, text_of
 from figwatch.connectors.saga_decoder import instance_of
+from figwatch.connectors.topic_decoder import Decode, Where, decoder, of_rows
 from figwatch.connectors.trace_context import request_us, trace_of
 from figwatch.validators.change import (
     Change,
@@ -39,10 +39,8 @@ from figwatch.validators.writes.records import OutboxChange, OutboxEvent, Writte
 NO_AGGREGATE = "outbox_aggregate"
 """Reason of a change or a declared event that does not say which aggregate it belongs to."""
 
-Where: TypeAlias = tuple[str, int, int, int]
 Facts: TypeAlias = Sequence[OutboxChange | OutboxEvent | Malformed]
 Fact: TypeAlias = Change | Truncate | Malformed | Heartbeat | Written
-Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Facts]
 _OPS: Mapping[Any, Op] = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
 
 
@@ -50,37 +48,13 @@ class TableTopic:
     """Reads the table's row events for one outbox."""
 
     def __init__(
-        self, definition: Definition, config: OutboxConfig, role: Side, avro: AvroReader,
-        placeholder: str, *, shared: bool,
-    ) -> None:  # fmt: skip
+        self, definition: Definition, config: OutboxConfig, placeholder: str, *, shared: bool
+    ) -> None:
         self._definition, self._config = definition, config
-        self._role, self._avro, self._placeholder = role, avro, placeholder
-        self._shared = shared
+        self._placeholder, self._shared = placeholder, shared
 
-    def decode(
-        self,
-        partition: int,
-        offset: int,
-        append_us: int,
-        headers: Headers,
-        key: bytes | None,
-        value: bytes | None,
-    ) -> Facts:
+    def facts(self, event: Event, view: RecordView, where: Where) -> Facts:
         """What a row event may have to publish."""
-        if value is None:
-            return ()
-        where = (self._definition.table_topic, partition, offset, append_us)
-        try:
-            view = RecordView(headers, key, value, self._avro)
-            event = event_of(view.document(Role.VALUE), headers)
-            return self._facts(event, view, where) if isinstance(event, Event) else ()
-        except (MalformedError, UnknownShapeError) as error:
-            if self._shared:
-                return ()
-            reason = getattr(error, "reason", Reason.UNKNOWN_SHAPE)
-            return (Malformed(None, self._role, None, reason, str(error), *where),)
-
-    def _facts(self, event: Event, view: RecordView, where: Where) -> Facts:
         if event.op not in _OPS:
             return ()
         deleted = event.op == "d"
@@ -93,26 +67,24 @@ class TableTopic:
         if not aggregate and self._shared:
             return ()  # the row itself is sound, and its pair's
         if not aggregate:
-            detail = f"no {column}"
-            return (Malformed(None, self._role, None, NO_AGGREGATE, detail, *where),)
+            return where.malformed(NO_AGGREGATE, f"no {column}")
         op = _OPS[event.op]
         read = sources.snapshot_of(event.source, op) is not Snapshot.NONE
         at_us = sources.commit_us(event.source)
         before = event.before if not deleted and event.before else None
         whole = before is not None and all(name in before for name in self._definition.columns)
-        topic, partition, offset, append_us = where
         change = OutboxChange(
             self._definition.name,
             instance_of(aggregate),
             xxhash.xxh3_64_digest(view.key or aggregate.encode()),
             event.op,
             self._values(image),
-            append_us if at_us is None else at_us,
+            where.append_us if at_us is None else at_us,
             not read and at_us is not None,
-            topic,
-            partition,
-            offset,
-            append_us,
+            where.topic,
+            where.partition,
+            where.offset,
+            where.append_us,
             None if read else sources.position(event.source, op),
             sources.transaction_of(event.source, event.transaction),
             self._values(before) if whole and before is not None else None,
@@ -130,10 +102,8 @@ class TableTopic:
 class EventsTopic:
     """Reads the events of one outbox."""
 
-    def __init__(
-        self, definition: Definition, config: OutboxConfig, role: Side, avro: AvroReader
-    ) -> None:
-        self._definition, self._role, self._avro = definition, role, avro
+    def __init__(self, definition: Definition, config: OutboxConfig) -> None:
+        self._definition = definition
         self._type, self._aggregate = reader_of(config.event), reader_of(config.aggregate)
         self._id = reader_of(config.id) if config.id is not None else None
         self._tx = reader_of(config.transaction) if config.transaction is not None else None
@@ -149,45 +119,25 @@ class EventsTopic:
             if event.json_schema is not None
         }
 
-    def decode(
-        self,
-        partition: int,
-        offset: int,
-        append_us: int,
-        headers: Headers,
-        key: bytes | None,
-        value: bytes | None,
-    ) -> Facts:
-        """What an event says; nothing for a tombstone, or a row of the outbox that is deleted."""
-        if value is None:
-            return ()
-        where = (self._definition.event_topic, partition, offset, append_us)
-        try:
-            view = RecordView(headers, key, value, self._avro)
-            return self._facts(view, where)
-        except MalformedError as error:
-            return (Malformed(None, self._role, None, error.reason, str(error), *where),)
-
-    def _facts(self, view: RecordView, where: Where) -> Facts:
+    def facts(self, view: RecordView, where: Where) -> Facts:
+        """What an event says; nothing for a row of the outbox that is deleted."""
         document = view.document(Role.VALUE)
         if isinstance(document, dict) and document.get("op") in {"d", "u"} and "source" in document:
             return ()  # the outbox table itself: a row is an event when it is inserted
         kind, aggregate = text_of(self._type(view)), text_of(self._aggregate(view))
         if not aggregate:
-            detail = "no aggregate id"
-            return (Malformed(None, self._role, None, NO_AGGREGATE, detail, *where),)
+            return where.malformed(NO_AGGREGATE, "no aggregate id")
         own = text_of(self._id(view)) if self._id is not None else ""
         tx = sources.integer(self._tx(view)) if self._tx is not None else None
-        topic, partition, offset, append_us = where
         event = OutboxEvent(
             self._definition.name,
             instance_of(aggregate),
             kind[:100],
             tuple(comparable(read(view)) for read in self._content.get(kind, ())),
-            topic,
-            partition,
-            offset,
-            append_us,
+            where.topic,
+            where.partition,
+            where.offset,
+            where.append_us,
             (xxhash.xxh3_64_intdigest(own.encode()) >> 1 | 1) if own else 0,
             tx,
             self._fault(kind, document),
@@ -261,9 +211,11 @@ def outbox_decoders(
         role = Side.SOURCE if outbox.side == config.source_side else Side.TARGET
         side, reader = config.sides[outbox.side], avro[outbox.side]
         topic = table_topic(config, outbox)
-        table = TableTopic(definition, outbox, role, reader, side.unavailable_value_placeholder,
-                           shared=topic in row_topics)  # fmt: skip
-        events = EventsTopic(definition, outbox, role, reader)
-        found.setdefault(topic, []).append(table.decode)
-        found.setdefault(outbox.topic, []).append(events.decode)
+        shared = topic in row_topics
+        table = TableTopic(definition, outbox, side.unavailable_value_placeholder, shared=shared)
+        events = EventsTopic(definition, outbox)
+        found.setdefault(topic, []).append(
+            decoder(topic, role, reader, of_rows(table.facts), told_elsewhere=shared)
+        )
+        found.setdefault(outbox.topic, []).append(decoder(outbox.topic, role, reader, events.facts))
     return found

@@ -5,7 +5,7 @@ Put beside the rows' decoder by `figwatch.connectors.writes_decoder`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import xxhash
@@ -14,11 +14,11 @@ from figwatch.connectors.config.root import Config
 from figwatch.connectors.config.writes import SagaConfig, SagaStateConfig, SagaTopicConfig
 from figwatch.connectors.debezium import source as sources
 from figwatch.connectors.debezium.avro import AvroReader, Role
-from figwatch.connectors.debezium.malformed import MalformedError, Reason
-from figwatch.connectors.debezium.shapes import Event, UnknownShapeError, event_of
-from figwatch.connectors.record_fields import Headers, RecordView, reader_of, text_of, time_us
+from figwatch.connectors.debezium.shapes import Event
+from figwatch.connectors.record_fields import RecordView, reader_of, text_of, time_us
 from figwatch.connectors.saga_definitions import definition_of
 from figwatch.connectors.saga_layouts import Layout
+from figwatch.connectors.topic_decoder import Decode, Read, Where, decoder, of_rows
 from figwatch.validators.change import Malformed, Op, Side, Snapshot
 from figwatch.validators.sagas.definition import Definition, Signal
 from figwatch.validators.writes.records import Report, SagaEvent
@@ -30,9 +30,7 @@ NO_NAME = "saga_event"
 ID_BYTES_MAX = 512
 """A longer correlation id is kept by its hash."""
 
-Where: TypeAlias = tuple[str, int, int, int]
 Facts: TypeAlias = Sequence[SagaEvent | Malformed]
-Decode: TypeAlias = Callable[[int, int, int, Headers, bytes | None, bytes | None], Facts]
 _TERMINAL = frozenset({Report.COMPLETED, Report.COMPENSATED, Report.FAILED})
 
 
@@ -45,36 +43,16 @@ def instance_of(text: str) -> bytes:
 class EventTopic:
     """Reads a topic of outbox events for one saga."""
 
-    def __init__(
-        self, definition: Definition, config: SagaTopicConfig, role: Side, avro: AvroReader
-    ) -> None:
-        self._definition, self._role, self._avro = definition, role, avro
-        self._topic = config.topic
+    def __init__(self, definition: Definition, config: SagaTopicConfig) -> None:
+        self._definition = definition
         self._event, self._correlation = reader_of(config.event), reader_of(config.correlation)
         self._id = reader_of(config.id) if config.id is not None else None
         self._time = reader_of(config.time) if config.time is not None else None
         pattern = config.correlation_pattern
         self._pattern = re.compile(pattern) if pattern is not None else None
 
-    def decode(
-        self,
-        partition: int,
-        offset: int,
-        append_us: int,
-        headers: Headers,
-        key: bytes | None,
-        value: bytes | None,
-    ) -> Facts:
-        """What a record says of the saga; nothing for a tombstone or another process's event."""
-        if value is None:
-            return ()
-        where = (self._topic, partition, offset, append_us)
-        try:
-            return self._facts(RecordView(headers, key, value, self._avro), where)
-        except MalformedError as error:
-            return (_malformed(error.reason, str(error), self._role, where),)
-
-    def _facts(self, view: RecordView, where: Where) -> Facts:
+    def facts(self, view: RecordView, where: Where) -> Facts:
+        """What a record says of the saga; nothing for another process's event."""
         name = text_of(self._event(view))
         if name in self._definition.ignored:
             return ()
@@ -86,28 +64,27 @@ class EventTopic:
                 return ()
             instance = found[1] if found.re.groups else instance
         if not name:
-            return (_malformed(NO_NAME, "the event has no name", self._role, where),)
+            return where.malformed(NO_NAME, "the event has no name")
         if signal is None:
             return (self._said(Signal(), instance, view, where, undeclared=name),)
         if not instance:
-            return (_malformed(NO_CORRELATION, "no correlation id", self._role, where),)
+            return where.malformed(NO_CORRELATION, "no correlation id")
         return (self._said(signal, instance, view, where),)
 
     def _said(
         self, signal: Signal, instance: str, view: RecordView, where: Where, undeclared: str = ""
     ) -> SagaEvent:
-        topic, partition, offset, append_us = where
         own = text_of(self._id(view)) if self._id is not None else ""
         at_us = time_us(self._time(view)) if self._time is not None else None
         return SagaEvent(
             self._definition.name,
             instance_of(instance),
-            append_us if at_us is None else at_us,
+            where.append_us if at_us is None else at_us,
             committed=False,
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            append_us=append_us,
+            topic=where.topic,
+            partition=where.partition,
+            offset=where.offset,
+            append_us=where.append_us,
             start=signal.start,
             done=signal.done,
             failed=signal.failed,
@@ -120,40 +97,12 @@ class EventTopic:
 class StateTopic:
     """Reads the change stream of a state table for one saga."""
 
-    def __init__(
-        self,
-        definition: Definition,
-        config: SagaStateConfig,
-        topic: str,
-        role: Side,
-        avro: AvroReader,
-    ) -> None:
-        self._definition, self._role, self._avro, self._topic = definition, role, avro, topic
+    def __init__(self, definition: Definition, config: SagaStateConfig) -> None:
+        self._definition = definition
         self._layout = Layout(config, definition.steps)
 
-    def decode(
-        self,
-        partition: int,
-        offset: int,
-        append_us: int,
-        headers: Headers,
-        key: bytes | None,
-        value: bytes | None,
-    ) -> Facts:
+    def facts(self, event: Event, view: RecordView, where: Where) -> Facts:
         """What a row event says of the saga."""
-        if value is None:
-            return ()
-        where = (self._topic, partition, offset, append_us)
-        view = RecordView(headers, key, value, self._avro)
-        try:
-            event = event_of(view.document(Role.VALUE), headers)
-            return self._facts(event, view, where) if isinstance(event, Event) else ()
-        except MalformedError as error:
-            return (_malformed(error.reason, str(error), self._role, where),)
-        except UnknownShapeError as error:
-            return (_malformed(Reason.UNKNOWN_SHAPE, str(error), self._role, where),)
-
-    def _facts(self, event: Event, view: RecordView, where: Where) -> Facts:
         deleted = event.op == "d"
         image = (event.before if deleted else event.after) or {}
         row = {name.lower(): value for name, value in image.items()}
@@ -165,7 +114,7 @@ class StateTopic:
         if not deleted and not self._layout.mine(row):
             return ()
         if not instance:
-            return (_malformed(NO_CORRELATION, "no correlation id", self._role, where),)
+            return where.malformed(NO_CORRELATION, "no correlation id")
         op = _OPS[event.op]
         snapshot = sources.snapshot_of(event.source, op)
         read = snapshot is not Snapshot.NONE
@@ -173,16 +122,15 @@ class StateTopic:
         told = None if deleted else self._layout.told(row)
         if told is not None and read and told.report in _TERMINAL:
             return ()  # it was over before figwatch looked: no sample of what is watched
-        topic, partition, offset, append_us = where
         said = SagaEvent(
             self._definition.name,
             instance_of(instance),
-            append_us if at_us is None else at_us,
+            where.append_us if at_us is None else at_us,
             committed=not read and at_us is not None,
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            append_us=append_us,
+            topic=where.topic,
+            partition=where.partition,
+            offset=where.offset,
+            append_us=where.append_us,
             start=op in (Op.CREATE, Op.READ),
             report=Report.GONE if told is None else told.report,
             done=told.done if told else 0,
@@ -215,23 +163,19 @@ def _of(
 ) -> list[tuple[str, Decode]]:
     definition = definition_of(config, saga)
 
-    def role(side: str) -> Side:
-        return Side.SOURCE if side == config.source_side else Side.TARGET
+    def decoder_of(topic: str, side: str, read: Read) -> tuple[str, Decode]:
+        role = Side.SOURCE if side == config.source_side else Side.TARGET
+        return topic, decoder(topic, role, avro[side], read)
 
-    made: list[tuple[str, Decode]] = [
-        (topic.topic, EventTopic(definition, topic, role(topic.side), avro[topic.side]).decode)
+    made = [
+        decoder_of(topic.topic, topic.side, EventTopic(definition, topic).facts)
         for topic in saga.topics
     ]
     if saga.state is not None:
-        state, (name,) = saga.state, definition.topics
-        reader = StateTopic(definition, state, name, role(state.side), avro[state.side])
-        made.append((name, reader.decode))
+        (name,) = definition.topics
+        read = of_rows(StateTopic(definition, saga.state).facts)
+        made.append(decoder_of(name, saga.state.side, read))
     return made
-
-
-def _malformed(reason: str, detail: str, role: Side, where: Where) -> Malformed:
-    topic, partition, offset, append_us = where
-    return Malformed(None, role, None, reason, detail, topic, partition, offset, append_us)
 
 
 _OPS: Mapping[Any, Op] = {"c": Op.CREATE, "u": Op.UPDATE, "r": Op.READ, "d": Op.DELETE}
