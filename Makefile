@@ -40,7 +40,7 @@ live: $(READY)
 	$(BIN)/pytest -q -n 3 tests/component tests/browser || $(AGAIN) tests/component tests/browser
 
 e2e: $(READY)
-	$(BIN)/pytest -q -n 2 --no-loadscope-reorder --durations=25 tests/e2e || $(AGAIN) tests/e2e
+	$(BIN)/pytest -q -n 2 --durations=25 tests/e2e || $(AGAIN) tests/e2e
 
 # Where real servers and real time are involved, what failed on a loaded machine is asked once
 # more, alone: what fails again is broken. What passes then stands above as unsteady: mend it.

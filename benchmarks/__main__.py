@@ -11,6 +11,7 @@ BENCHMARKS = {
     "state": ["--keys", "100000"],
     "burst": ["--keys", "50000", "--listed", "1000"],
     "sagas": ["100000"],
+    "start": [],
 }
 
 

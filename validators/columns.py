@@ -6,7 +6,7 @@ from figwatch.validators.state import Carried
 
 _MODULUS = 1 << 128
 _NOTHING, _NULL = b"\0\0", b"\xff\xff"
-"""Sketches of an unknown column and of null (`canonical`, little-endian)."""
+"""Sketches of an unknown column and of null (`canonical.rows`, little-endian)."""
 
 
 class Equal(enum.Enum):

@@ -95,7 +95,7 @@ class PairSummary(msgspec.Struct, array_like=True, gc=False):
     transient: int
     """Foreign values that healed within the objective."""
     alarms: dict[str, int]
-    """Broken assumptions noticed, by name: see `figwatch.validators.detectors`."""
+    """Broken assumptions noticed, by name: counted by `figwatch.validators.books`."""
     demoted: bool = False
     """Fence evidence of this pair is no longer believed."""
     unlisted: int = 0

@@ -101,13 +101,11 @@ class PostgresSession:
         return found
 
     def rows_of_all(self, query: sql.SQL | sql.Composed) -> list[tuple[Any, ...]]:
-        with _translated():
-            self.connection.execute("SET enable_seqscan = on")
-        try:
-            return self.rows(query)
-        finally:
-            with contextlib.suppress(psycopg.Error):  # then it is lost, and opened anew
-                self.connection.execute("SET enable_seqscan = off")
+        connection = self.connection
+        with _translated(), connection.transaction():
+            connection.execute("SET LOCAL enable_seqscan = on")
+            found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+        return found
 
     def lines(self, query: sql.Composable) -> list[bytes]:
         """Straight from libpq: a quarter of the time that psycopg's own reading takes for each row,

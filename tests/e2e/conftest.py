@@ -26,6 +26,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> order.HeavyOneByOne:
+    config.option.loadscopereorder = False  # files in the order of their tests, not by number
     return order.HeavyOneByOne(config, log)
 
 

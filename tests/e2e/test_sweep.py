@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from figwatch.connectors.config.file import parse_config
 from figwatch.connectors.sweep.checksums import Checksums
@@ -19,6 +20,8 @@ from figwatch.connectors.sweep.leaves import Leaves
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.repair import RepairFile
 from figwatch.connectors.sweep.sample import sample_pair
+from figwatch.connectors.sweep.session import DatabaseError, Trouble
+from figwatch.connectors.sweep.statements import PostgresStatements
 from figwatch.validators.errors import FigwatchError
 from tests.e2e import bare_postgres
 from tests.e2e.sweep_lab import QUICK, Lab, found, new_lab
@@ -717,6 +720,41 @@ def test_its_sessions_cannot_write_and_its_errors_hold_no_password(lab: Lab):
         with pytest.raises(FigwatchError) as raised:
             prepare(config, config.pairs[0])
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_look_at_a_whole_table_leaves_its_session_as_it_was(lab: Lab, monkeypatch):
+    _stock(lab, 10)
+    config = parse_config(lab.text(PAIR)).config
+    prepared = prepare(config, config.pairs[0])
+    session, setting = prepared.sessions[0], SQL("SHOW enable_seqscan")
+    assert ([("on",)], [("off",)]) == (session.rows_of_all(setting), session.rows(setting))
+    with pytest.raises(DatabaseError):
+        session.rows_of_all(SQL("SELECT 1 / 0"))
+    assert [("off",)] == session.rows(setting)
+
+    def stays_away(_: Any) -> None:
+        raise FigwatchError("sweep.unreachable", "the server stays away")
+
+    # That is for the next question to find out: this one's trouble is one that may pass.
+    monkeypatch.setattr(type(session), "_open", stays_away)
+    with pytest.raises(DatabaseError) as lost:
+        session.rows_of_all(SQL("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert Trouble.PASSING is lost.value.trouble
+    prepared.close()
+
+
+def test_where_the_log_cannot_be_asked_for_the_table_is_summed_up_in_one_go_all_the_same(
+    lab: Lab, monkeypatch
+):
+    _stock(lab)
+    lab.both("ANALYZE stock", "ANALYZE levels")
+    refused = SQL("SELECT no_such_function()")
+    monkeypatch.setattr(PostgresStatements, "log_position", lambda _: refused)
+    ranges: list[Any] = []
+    clean = lab.sweep(PAIR, "settle_seconds: 0, chunk_rows: 100", on_progress=ranges.append)
+    assert (True, 3000, 3000, 1) == (
+        clean.complete, clean.source_rows, clean.target_rows, len(ranges),
+    )  # fmt: skip
 
 
 def test_a_user_who_may_not_see_every_row_gets_an_error_with_the_remedy(lab: Lab):

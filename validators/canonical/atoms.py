@@ -1,6 +1,6 @@
 """From a logical value (`canonical.values`) to its atom: what is encoded and hashed.
 
-`finisher(kind)` knows how values of a kind compare. Rows and fingerprints: `canonical`.
+`finisher(kind)` knows how values of a kind compare. Rows and fingerprints: `canonical.rows`.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
 """A side's half of a pair's mapping as generated code: row → fingerprint, row → key.
 
 Generated code keeps the common cases (`mapping.inline`) in line and calls a closure of
-`canonical.cell` for everything else; both give the same bytes. The sources of a row are attributes
-`f0`, `f1`, ... of a Struct that the decoder makes from the names in `fields`. The decoder puts the
-lines of `row_code` and `key_code` into one function for a whole record; `compile_row` and
-`compile_key` are functions of their own, for every other shape.
+`canonical.rows.cell` for everything else; both give the same bytes. The sources of a row are
+attributes `f0`, `f1`, ... of a Struct that the decoder makes from the names in `fields`. The
+decoder puts the lines of `row_code` and `key_code` into one function for a whole record;
+`compile_row` and `compile_key` are functions of their own, for every other shape.
 """
 
 import functools

@@ -2,7 +2,7 @@
 null; null in place of NaN, of a far year, of the rows of a nested array. Known to be one of two,
 they are unknown against either and differ from all others (`columns.differing_columns`).
 
-`mapping.compile` wraps the cells of the columns concerned with `canonical.doubting`.
+`mapping.compile` wraps the cells of the columns concerned with `canonical.rows.doubting`.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What the sweep must know of a table before it plans: columns, key index, the order of its keys.
 
-`figwatch.connectors.sweep.catalogue` fetches them, `figwatch.validators.sweep.plan` decides.
+`figwatch.connectors.sweep.prepare` fetches them, `figwatch.validators.sweep.plan` decides.
 """
 
 import dataclasses
