@@ -1,21 +1,21 @@
 """Avro records of a topic read many at once, before they are decoded one by one.
 
-Simple rows leave the machine in canonical form (`connectors.debezium.avro_canonical`); what is not
-simple is read by it as values; and what it cannot read goes the way of a single record.
-`connectors.debezium.route` is the caller.
+Simple rows leave the machine in canonical form (`connectors.debezium.machine.avro_canonical`); what
+is not simple is read by it as values; and what it cannot read goes the way of a single record.
+`connectors.debezium.json_ahead` does the same for JSON; `connectors.debezium.route` calls both.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, Protocol
 
 import msgspec
 
 from figwatch.connectors.debezium.avro import Batch, Direct, Ready
-from figwatch.connectors.debezium.avro_canonical import Canonical, fits
 from figwatch.connectors.debezium.avro_compile import Make
 from figwatch.connectors.debezium.avro_schema import AvroSchema
+from figwatch.connectors.debezium.machine.avro_canonical import Canonical, fits
+from figwatch.connectors.debezium.machine.canonical import cut, runs_of
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
 from figwatch.connectors.debezium.quick import QuickWays
 from figwatch.connectors.debezium.quick_code import Form, Quick
@@ -23,7 +23,7 @@ from figwatch.connectors.debezium.rows import LogEvent, RowEvent
 from figwatch.connectors.debezium.source import FIELDS, LOG_FIELDS, LogEntry, Source
 from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.mapping.compile import Half
-from figwatch.validators.mapping.simple import simple_column
+from figwatch.validators.mapping.simple import Simple, simple_column
 
 BATCH_MIN = 16
 """Fewer records than this are not read together."""
@@ -63,33 +63,41 @@ def _canonical(
     plan: RowPlan, schema: AvroSchema, placeholder: Placeholder
 ) -> tuple[Canonical, tuple[range, ...]] | None:
     """How the rows of the only feed are made; None where nothing of them is simple."""
-    (made,) = plan.feeds
-    feed = made.feed
-    if made.passes is not None:
-        return None
     types = schema.types("after")
-    half = Half(feed.columns, feed.side, plan.fields, plan.wires, placeholder)
-    simple = [simple_column(half, i, agreement) for i, agreement in enumerate(feed.columns)]
     columns = [
-        one if one is not None and fits(types.get(one.column), one) else None for one in simple
+        one if one is not None and fits(types.get(one.column), one) else None
+        for one in simple_columns(plan, placeholder)
     ]
-    places = range(len(columns))
-    runs = tuple(
-        range((numbers := list(group))[0], numbers[-1] + 1)
-        for ready, group in groupby(places, key=lambda i: columns[i] is not None)
-        if ready
-    )
+    runs = runs_of(columns)
     if not runs:
         return None
-    ready = {index for run in runs for index in run}
-    raws = [c for i in places if i not in ready for c in feed.columns[i].rule.columns(feed.side)]
-    kept = [name for name in plan.fields if name in {*feed.key_columns, *raws}]
+    kept = kept_columns(plan, runs)
     struct = msgspec.defstruct(
-        "Kept", [(f"f{plan.fields[name]}", Any, msgspec.UNSET) for name in kept], gc=False
+        "Kept", [(attribute, Any, msgspec.UNSET) for attribute in kept.values()], gc=False
     )
     make = Make(struct, dict.fromkeys(kept), msgspec.UNSET)
-    cut = tuple(tuple(one for i in run if (one := columns[i]) is not None) for run in runs)
-    return Canonical(make, cut), runs
+    return Canonical(make, cut(columns, runs)), runs
+
+
+def simple_columns(plan: RowPlan, placeholder: Placeholder) -> list[Simple | None]:
+    """What is simple about the columns of the only feed, in the order of the canonical row; nothing
+    where every row has to be looked at first.
+    """
+    (made,) = plan.feeds
+    if made.passes is not None:
+        return []
+    feed = made.feed
+    half = Half(feed.columns, feed.side, plan.fields, plan.wires, placeholder)
+    return [simple_column(half, i, agreement) for i, agreement in enumerate(feed.columns)]
+
+
+def kept_columns(plan: RowPlan, runs: Sequence[range]) -> dict[str, str]:
+    """The raw columns whose values are needed beside the runs, and their attributes."""
+    feed = plan.feeds[0].feed
+    ready = {index for run in runs for index in run}
+    others = (a for i, a in enumerate(feed.columns) if i not in ready)
+    needed = {*feed.key_columns, *(c for a in others for c in a.rule.columns(feed.side))}
+    return {name: f"f{plan.fields[name]}" for name in plan.fields if name in needed}
 
 
 def read_ahead(

@@ -12,8 +12,9 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
-from figwatch.connectors.debezium.avro_wasm import Transcoder
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
+from figwatch.connectors.debezium.machine.avro import module
+from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.validators.canonical.json import parse_json
 
@@ -148,7 +149,9 @@ class Batch:
             if self._unsupported:
                 return None
             try:
-                self._transcoder = Transcoder(*self._wanted)
+                schema, keep, prefix = self._wanted
+                made = module(schema.schema, keep, schema.known, prefix)
+                self._transcoder = Transcoder(*made)
             except UNFIT:
                 self._unsupported = True
                 return None

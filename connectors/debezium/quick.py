@@ -58,10 +58,10 @@ class QuickWays:
         self._fresh = [True]
         self.json: Quick | None = None
         """The function for the form in which JSON came last."""
-        self._form: Form | None = None
+        self.form: Form | None = None
         self._made: dict[Form, Quick] = {}
         self._events: dict[Form, QuickEvent] = {}
-        self._batches: dict[Form, Callable[[Ahead, Quick], Quick]] = {}
+        self._batches: dict[tuple[Compile, Form], Callable[[Ahead, Quick], Quick]] = {}
 
     def pause(self) -> None:
         """No function until a form is learned again: something is to be looked at."""
@@ -69,8 +69,8 @@ class QuickWays:
 
     def learn_json(self, form: Form, sample: Any) -> None:
         """Be quick with such records from now on: one has just gone the plain way."""
-        if form != self._form:
-            self._form = form
+        if form != self.form:
+            self.form = form
             found = self._made.get(form)
             if found is None:
                 found = self._made[form] = self._compile(compile_json, form, sample)
@@ -84,13 +84,15 @@ class QuickWays:
             found = self._events[form] = self._compile(compile_event, form, sample)
         return found
 
-    def batch(self, form: Form, sample: Any) -> Callable[[Ahead, Quick], Quick]:
+    def batch(
+        self, form: Form, sample: Any, compile_: Compile = compile_batch
+    ) -> Callable[[Ahead, Quick], Quick]:
         """The same for many that were read ahead; records that it cannot take go to the function
         that is given beside them.
         """
-        found = self._batches.get(form)
+        found = self._batches.get((compile_, form))
         if found is None:
-            found = self._batches[form] = self._compile(compile_batch, form, sample)
+            found = self._batches[compile_, form] = self._compile(compile_, form, sample)
         return found
 
     def _compile(self, compile_: Compile, form: Form, sample: Any) -> Any:

@@ -29,7 +29,7 @@ QuickEvent = Callable[..., Sequence[Change] | None]
 """The same with the decoded key row and envelope in place of key and value; None for an event that
 takes any thought.
 """
-Ahead = Callable[[int, Any], tuple[Any, Any]]
+Ahead = Callable[..., Any]
 """(offset, what to give for an unknown one) → key row and envelope that were read ahead."""
 Unread = (None, None)
 
@@ -47,7 +47,7 @@ class Form:
     log: bool = False
     """The source block holds PostgreSQL's numbers (`source.LogSource`, `source.LogEntry`)."""
     runs: tuple[range, ...] = ()
-    """Columns of the only feed that come in canonical form (`avro_canonical`)."""
+    """Columns of the only feed that come in canonical form (`machine.canonical`)."""
 
 
 _ARGUMENTS = "partition, offset, append_us, headers, raw_key, value"
@@ -60,7 +60,7 @@ def compile_json(
     """The function for JSON records of a form. `sample` is one of its rows, `names` those of the
     topic.
     """
-    size, key_size = len(form.prefix), len(form.key_prefix)
+    size = len(form.prefix)
     json = form.row.log_json if form.log else form.row.json
     scope = {
         "json": json.decode,
@@ -72,9 +72,8 @@ def compile_json(
     lines = [
         f"if len(value) > {RECORD_BYTES_MAX}: break",
         *(["if not value.startswith(prefix) or value[-1] != 125: break"] if size else []),
-        *(["if not raw_key.startswith(key_prefix): break"] if key_size else []),
         f"event = json(value[{size}:-1])" if size else "event = json(value)",
-        f"k = key_json(raw_key[{key_size}:-1])" if key_size else "k = key_json(raw_key)",
+        *_json_key(form),
     ]
     body = [*lines, *_body(scope, form, placeholder, memory, sample)]
     function = _function(_ARGUMENTS, body, f"return route.plainly({_ARGUMENTS})", _ANEW)
@@ -98,13 +97,42 @@ def compile_batch(
     names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
 ) -> Callable[[Ahead, Quick], Quick]:
     """What makes the function of one batch, whose envelopes and key rows `ahead` gives."""
-    scope = {**names, "unread": Unread}
     lines = ["k, event = ahead(offset, unread)", "if event is None or k is None: break"]
+    return _batch({**names, "unread": Unread}, form, placeholder, memory, sample, lines)
+
+
+def compile_json_batch(
+    names: Mapping[str, Any], form: Form, placeholder: Placeholder, memory: Memory, sample: Any
+) -> Callable[[Ahead, Quick], Quick]:
+    """The same for JSON, of which `ahead` gives the envelopes alone."""
+    scope = {**names, "key_json": form.key.json.decode, "key_prefix": form.key_prefix}
+    lines = ["event = ahead(offset)", "if event is None: break", *_json_key(form)]
+    return _batch(scope, form, placeholder, memory, sample, lines)
+
+
+def _batch(
+    scope: dict[str, Any],
+    form: Form,
+    placeholder: Placeholder,
+    memory: Memory,
+    sample: Any,
+    lines: list[str],
+) -> Callable[[Ahead, Quick], Quick]:
     body = [*lines, *_body(scope, form, placeholder, memory, sample)]
     function = _function(_ARGUMENTS, body, f"return otherwise({_ARGUMENTS})", _ANEW)
     made = ["def batch(ahead, otherwise):", *(f"  {line}" for line in function), "  return quick"]
     batch: Callable[[Ahead, Quick], Quick] = define(scope, "batch", made)
     return batch
+
+
+def _json_key(form: Form) -> list[str]:
+    size = len(form.key_prefix)
+    if not size:
+        return ["k = key_json(raw_key)"]
+    return [
+        "if not raw_key.startswith(key_prefix): break",
+        f"k = key_json(raw_key[{size}:-1])",
+    ]
 
 
 def _function(arguments: str, body: list[str], otherwise: str, forgotten: str) -> list[str]:

@@ -23,6 +23,7 @@ from figwatch.connectors.debezium.avro import (
 )
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
+from figwatch.connectors.debezium.json_ahead import JsonAhead
 from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
@@ -77,6 +78,7 @@ class Route:
         self._rows = RowWriter(feeds, self._keys, ignored, nulls)
         self._nulls = nulls
         self._quick = QuickWays(topic, self, placeholder, nulls) if quick else None
+        self._json = JsonAhead(placeholder)
         self.reset()
 
     def reset(self) -> None:
@@ -198,14 +200,19 @@ class Route:
         return None
 
     def ahead(self, records: Sequence[Record]) -> Decode:
-        """The callable for these records, which come next; Avro is read for all of them at once."""
-        if self._quick is None:
+        """The callable for these records, which come next; most are read for all at once."""
+        ways = self._quick
+        if ways is None:
             return self.decode
-        return self._avro_ahead(self._quick, records) or self._quick.json or self.decode
+        found = None
+        if not self._looks and len(records) >= BATCH_MIN:
+            if (records[0].value or b"").startswith(b"\0"):
+                found = self._avro_ahead(ways, records)
+            elif ways.form is not None:
+                found = self._json.read(records, ways.form, ways, self.decode)
+        return found or ways.json or self.decode
 
     def _avro_ahead(self, ways: QuickWays, records: Sequence[Record]) -> Decode | None:
-        if self._looks or len(records) < BATCH_MIN:
-            return None
         key, value = records[0].key or b"", records[0].value or b""
         key_direct = self._keys.direct.get(key[:CONFLUENT_BYTES])
         direct = self._direct.get(value[:CONFLUENT_BYTES])

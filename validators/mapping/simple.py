@@ -1,5 +1,5 @@
 """Columns that are so simple that a machine which knows no mapping can bring their values into
-canonical form: `connectors.debezium.avro_canonical` does it for Avro, many records at once.
+canonical form: `connectors.debezium.machine.avro_canonical` does it for Avro, many records at once.
 
 What is simple is what `mapping.inline` keeps in line, told as numbers.
 """

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from figwatch.connectors.debezium import route
 from figwatch.connectors.debezium.avro import UNFIT
 from figwatch.connectors.debezium.avro_compile import Make, compile_reader
-from figwatch.connectors.debezium.avro_schema import AvroSchema
-from figwatch.connectors.debezium.avro_wasm import Transcoder
-from figwatch.connectors.debezium.avro_wat import INPUT_BYTES_MAX, RECORDS_MAX, UnsupportedError
 from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.debezium.machine.avro import module
+from figwatch.connectors.debezium.machine.runtime import (
+    INPUT_BYTES_MAX,
+    RECORDS_MAX,
+    UnsupportedError,
+)
+from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.validators.change import Change, Malformed
 from tests.unit.debezium.avro_form import binary, envelope_schema
 from tests.unit.debezium.support import MONO, TS, config, dump, envelope, field
@@ -51,7 +55,7 @@ def readers(schema, names):
     """The plain reader and the transcoder of some fields of a record, the last one absent."""
     struct = msgspec.defstruct("Three", [(n, Any, None) for n in ("one", "two", "three")])
     keep = Make(struct, dict.fromkeys(names), "absent")
-    return compile_reader(schema, keep), Transcoder(AvroSchema(schema, "s"), keep, PREFIX)
+    return compile_reader(schema, keep), Transcoder(*module(schema, keep, (), PREFIX))
 
 
 def plainly(read, data):
@@ -148,9 +152,7 @@ def test_more_than_the_machine_takes_at_once_is_cut():
 )
 def test_a_schema_that_only_the_plain_reader_knows_is_said_to_be_one(schema):
     with pytest.raises(UnsupportedError):
-        Transcoder(
-            AvroSchema(schema, "s"), Make(msgspec.defstruct("One", ["one"]), {"c0": None}), PREFIX
-        )
+        module(schema, Make(msgspec.defstruct("One", ["one"]), {"c0": None}), (), PREFIX)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from figwatch.connectors.debezium import ahead, route
-from figwatch.connectors.debezium.avro_wasm import Transcoder
 from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.validators.change import Change
 from tests.unit.debezium.avro_form import binary
 from tests.unit.debezium.support import MONO, TS, config, envelope

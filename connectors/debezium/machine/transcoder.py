@@ -1,53 +1,60 @@
-"""Avro records read many at once, by generated WebAssembly.
+"""Records read many at once, by generated WebAssembly.
 
-Python reads Avro a byte at a time. A sandboxed machine (wasmtime: a wheel, no compiler) reads it
-as fast as C and cannot harm the process, whatever the bytes are. It turns records into msgpack,
-which msgspec makes Structs of: those of the same `Make` that `connectors.debezium.avro_compile`
-takes, with the same attributes. A record that does not fit gives None; the plain reader says why.
+Python reads Avro a byte at a time, and hashes JSON a column at a time. A sandboxed machine
+(wasmtime: a wheel, no compiler) does both as fast as C and cannot harm the process, whatever the
+bytes are. It turns records into msgpack, which msgspec makes Structs of. A record that does not fit
+gives None; the plain reader says why. `connectors.debezium.machine.avro` and
+`connectors.debezium.machine.json` have the code that is run.
 """
 
 import ctypes
+import weakref
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro_compile import Make
-from figwatch.connectors.debezium.avro_schema import AvroSchema
-from figwatch.connectors.debezium.avro_wat import (
+from figwatch.connectors.debezium.machine.runtime import (
     INPUT,
     INPUT_BYTES_MAX,
     OUTPUT,
     RECORDS_MAX,
     TABLE,
     UnsupportedError,
-    module,
 )
+
+ExtHook = Callable[[int, memoryview], Any]
 
 
 class Transcoder:
-    """Reads values of one schema behind a prefix.
+    """Runs one module, whose msgpack is of Structs `made`; `ext_hook` reads msgpack's extensions.
 
     Raises:
-        UnsupportedError: the schema has parts that only the plain reader knows, or this machine
-            has no wheel of wasmtime.
+        UnsupportedError: this machine has no wheel of wasmtime, or no room for its memory.
     """
 
-    def __init__(self, schema: AvroSchema, keep: Make, prefix: bytes) -> None:
+    def __init__(
+        self, text: str, made: "type[msgspec.Struct]", ext_hook: ExtHook | None = None
+    ) -> None:
         try:
-            import wasmtime  # only who reads Avro pays for it
+            import wasmtime  # only who needs it pays for it
         except ImportError:
             raise UnsupportedError("no WebAssembly here") from None
-        text, made = module(schema.schema, keep, schema.known, prefix)
-        self._store = wasmtime.Store()
-        code = wasmtime.Module(self._store.engine, bytes(wasmtime.wat2wasm(text)))
-        exports = wasmtime.Instance(self._store, code, []).exports(self._store)
-        self._run: Any = exports["run"]
         self._errors = wasmtime.WasmtimeError, wasmtime.Trap
+        self._store = wasmtime.Store()
+        try:
+            module = wasmtime.Module(self._store.engine, bytes(wasmtime.wat2wasm(text)))
+            exports = wasmtime.Instance(self._store, module, []).exports(self._store)
+        except wasmtime.WasmtimeError:
+            raise UnsupportedError("WebAssembly cannot be run here") from None
+        # wasmtime's own way of freeing them complains when the interpreter ends
+        weakref.finalize(self, _close, self._store, self._store.engine)
+        self._run: Any = exports["run"]
         memory: Any = exports["memory"]
         self._base = ctypes.addressof(memory.data_ptr(self._store).contents)
-        self._decode = msgspec.msgpack.Decoder(list[made | None]).decode  # type: ignore[valid-type]
+        kind = list[made | None]  # type: ignore[valid-type]
+        self._decode = msgspec.msgpack.Decoder(kind, ext_hook=ext_hook).decode
 
     def read(self, values: Sequence[bytes]) -> list[Any]:
         """The values, each a Struct of what is kept, or None where it does not fit."""
@@ -71,6 +78,11 @@ class Transcoder:
             return self._decode(head + ctypes.string_at(self._base + OUTPUT, end - OUTPUT))
         except (msgspec.MsgspecError, UnicodeError, RecursionError, *self._errors):
             return [None] * len(values)
+
+
+def _close(*held: Any) -> None:
+    for one in held:
+        one.close()
 
 
 def _parts(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -1,12 +1,76 @@
-"""The part of the WebAssembly of `connectors.debezium.avro_wat` that is the same for every schema.
+"""The part of the WebAssembly that every machine has: the loop over the records of a batch, and
+what writes msgpack. `connectors.debezium.machine.avro` and `connectors.debezium.machine.json` add
+what reads a record.
 
 Globals: `$p` and `$e`, where the record is read and where it ends; `$o` and `$l`, where the output
 is written and where it must end; `$bad`, set once the bytes do not fit. Nothing is written beyond
-the bound. A single byte may be read beyond `$e`, but no length and no loop goes there; in the end
+the bound. A few bytes may be read beyond `$e`, but no length and no loop goes there; in the end
 `$p` must be `$e`.
 """
 
-RUN = """
+from collections.abc import Sequence
+
+LINES_MAX = 20_000
+TABLE = 1 << 16
+"""Here stand the lengths of the records (4 bytes each); before it the constants."""
+RECORDS_MAX = 8_192
+INPUT = TABLE + 4 * RECORDS_MAX
+INPUT_BYTES_MAX = 1 << 20
+OUTPUT = INPUT + INPUT_BYTES_MAX
+OUTPUT_BYTES_MAX = 8 << 20
+_PAGES = (OUTPUT + OUTPUT_BYTES_MAX) // 65_536 + 1
+
+
+class UnsupportedError(ValueError):
+    """Records that only the plain reader knows."""
+
+
+class Code:
+    """The lines of a function that reads one record, and its variables.
+
+    Raises:
+        UnsupportedError: from `put`, too many lines.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.variables: list[tuple[str, str]] = []
+
+    def put(self, line: str) -> None:
+        """Add a line."""
+        if len(self.lines) >= LINES_MAX:
+            raise UnsupportedError("a schema is too large")
+        self.lines.append(line)
+
+    def variable(self, prefix: str, kind: str) -> str:
+        """A new variable's name."""
+        name = f"{prefix}{len(self.variables)}"
+        self.variables.append((name, kind))
+        return name
+
+    def module(self, functions: Sequence[str], prefix: bytes = b"") -> str:
+        """The whole module, in which the lines may call these functions; a record does not fit
+        without the prefix.
+        """
+        loop = _RUN.format(
+            prefix="".join(f"(call $expect (i32.const {byte}))" for byte in prefix),
+            table=TABLE,
+            input=INPUT,
+            output=OUTPUT,
+            end=OUTPUT + OUTPUT_BYTES_MAX,
+        )
+        variables = "".join(f"(local ${name} {kind})" for name, kind in self.variables)
+        record = "\n".join(["(func $record", variables, *self.lines, ")"])
+        return "\n".join(["(module", _RUNTIME, *functions, record, loop, ")"])
+
+
+def data(at: int, constants: bytes) -> str:
+    """Bytes that stand in the memory from the start."""
+    text = "".join(f"\\{byte:02x}" for byte in constants)
+    return f'(data (i32.const {at}) "{text}")'
+
+
+_RUN = """
 (func (export "run") (param $n i32) (result i32) (local $i i32) (local $start i32)
   (global.set $e (i32.const {input})) (global.set $o (i32.const {output}))
   (block $end (loop $next
@@ -27,8 +91,8 @@ RUN = """
   (global.get $o))
 """
 
-RUNTIME = """
-(memory (export "memory") {pages})
+_RUNTIME = f"""
+(memory (export "memory") {_PAGES})
 (global $p (mut i32) (i32.const 0)) (global $e (mut i32) (i32.const 0))
 (global $o (mut i32) (i32.const 0)) (global $l (mut i32) (i32.const 0))
 (global $bad (mut i32) (i32.const 0))
@@ -42,45 +106,6 @@ RUNTIME = """
   (i32.load8_u (global.get $p)) (global.set $p (i32.add (global.get $p) (i32.const 1))))
 (func $expect (param $byte i32)
   (if (i32.ne (call $byte) (local.get $byte)) (then (call $fail))))
-(func $step (param $n i32)
-  (if (i32.gt_u (local.get $n) (call $left)) (then (call $fail) (return)))
-  (global.set $p (i32.add (global.get $p) (local.get $n))))
-
-;; a zigzag integer of at most 64 bits
-(func $read (result i64) (local $p i32) (local $b i64) (local $n i64) (local $s i64)
-  (local.set $p (global.get $p))
-  (loop $more
-    (if (i32.ge_s (local.get $p) (global.get $e)) (then (call $fail) (return (i64.const 0))))
-    (local.set $b (i64.load8_u (local.get $p)))
-    (local.set $p (i32.add (local.get $p) (i32.const 1)))
-    (local.set $n (i64.or (local.get $n)
-      (i64.shl (i64.and (local.get $b) (i64.const 127)) (local.get $s))))
-    (if (i64.gt_u (local.get $b) (i64.const 127)) (then
-      (local.set $s (i64.add (local.get $s) (i64.const 7)))
-      (br_if $more (i64.lt_u (local.get $s) (i64.const 64)))
-      (call $fail) (return (i64.const 0)))))
-  ;; of the tenth byte one bit is left
-  (if (i32.and (i64.eq (local.get $s) (i64.const 63)) (i64.gt_u (local.get $b) (i64.const 1)))
-    (then (call $fail)))
-  (global.set $p (local.get $p))
-  (i64.xor (i64.shr_u (local.get $n) (i64.const 1))
-    (i64.sub (i64.const 0) (i64.and (local.get $n) (i64.const 1)))))
-
-;; the items of a block: each has at least one byte
-(func $count (result i64) (local $n i64)
-  (local.set $n (call $read))
-  (if (i64.lt_s (local.get $n) (i64.const 0)) (then
-    (local.set $n (i64.sub (i64.const 0) (local.get $n))) (drop (call $read))))
-  (if (i64.gt_u (local.get $n) (i64.extend_i32_u (call $left))) (then
-    (call $fail) (return (i64.const 0))))
-  (local.get $n))
-
-;; the length of bytes that are there
-(func $length (result i32) (local $n i64)
-  (local.set $n (call $read))
-  (if (i64.gt_u (local.get $n) (i64.extend_i32_u (call $left))) (then
-    (call $fail) (return (i32.const 0))))
-  (i32.wrap_i64 (local.get $n)))
 
 (func $room (param $n i32) (result i32)
   (if (i32.gt_u (local.get $n) (i32.sub (global.get $l) (global.get $o))) (then
@@ -130,40 +155,5 @@ RUNTIME = """
     (then (call $put (i32.or (local.get $n) (i32.const 0xa0))))
     (else (call $head (i32.const 0xdb) (local.get $n))))
   (call $copy (local.get $from) (local.get $n)))
-
 (func $null (call $put (i32.const 0xc0)))
-(func $skip_null)
-(func $boolean (call $put (select (i32.const 0xc3) (i32.const 0xc2)
-  (i32.eq (call $byte) (i32.const 1)))))
-(func $skip_boolean (drop (call $byte)))
-(func $long (local $n i64)
-  (local.set $n (call $read))
-  (if (i64.lt_u (local.get $n) (i64.const 128))
-    (then (call $put (i32.wrap_i64 (local.get $n))))
-    (else (call $eight (i32.const 0xd3) (local.get $n)))))
-(func $int (call $long))
-(func $skip_long (loop $more (br_if $more (i32.gt_u (call $byte) (i32.const 127)))))
-(func $skip_int (call $skip_long))
-(func $float
-  (if (i32.lt_s (call $left) (i32.const 4)) (then (call $fail) (return)))
-  (call $head (i32.const 0xca) (i32.load (global.get $p)))
-  (global.set $p (i32.add (global.get $p) (i32.const 4))))
-(func $skip_float (call $step (i32.const 4)))
-(func $double
-  (if (i32.lt_s (call $left) (i32.const 8)) (then (call $fail) (return)))
-  (call $eight (i32.const 0xcb) (i64.load (global.get $p)))
-  (global.set $p (i32.add (global.get $p) (i32.const 8))))
-(func $skip_double (call $step (i32.const 8)))
-(func $bin (param $n i32)
-  (if (i32.gt_u (local.get $n) (call $left)) (then (call $fail) (return)))
-  (call $head (i32.const 0xc6) (local.get $n))
-  (call $copy (global.get $p) (local.get $n))
-  (global.set $p (i32.add (global.get $p) (local.get $n))))
-(func $bytes (call $bin (call $length)))
-(func $skip_bytes (call $step (call $length)))
-(func $string (local $n i32)
-  (local.set $n (call $length))
-  (call $text (global.get $p) (local.get $n))
-  (global.set $p (i32.add (global.get $p) (local.get $n))))
-(func $skip_string (call $step (call $length)))
 """

@@ -1,7 +1,7 @@
 """The WebAssembly text that turns Avro values of one schema into msgpack, for
-`connectors.debezium.avro_wasm`.
+`connectors.debezium.machine.transcoder`.
 
-The functions that it calls are in `connectors.debezium.avro_runtime`.
+The functions that it calls are in `connectors.debezium.machine.avro_runtime`.
 """
 
 from collections.abc import Sequence
@@ -9,27 +9,21 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro_canonical import Canonical, write_run
-from figwatch.connectors.debezium.avro_canonical_runtime import CANONICAL
 from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Make, full_name
-from figwatch.connectors.debezium.avro_runtime import RUN, RUNTIME
+from figwatch.connectors.debezium.machine.avro_canonical import Canonical, write_simple
+from figwatch.connectors.debezium.machine.avro_runtime import READING, SIMPLE
+from figwatch.connectors.debezium.machine.canonical import CANONICAL, attributes, write_run
+from figwatch.connectors.debezium.machine.runtime import (
+    INPUT_BYTES_MAX,
+    TABLE,
+    Code,
+    UnsupportedError,
+    data,
+)
 
 Keep = Make | Canonical | None
 """What is built of a value: None is all of it."""
-LINES_MAX = 20_000
 SYMBOLS_MAX = 256
-TABLE = 1 << 16
-"""Here stand the lengths of the records (4 bytes each); before it the constants."""
-RECORDS_MAX = 8_192
-INPUT = TABLE + 4 * RECORDS_MAX
-INPUT_BYTES_MAX = 1 << 20
-OUTPUT = INPUT + INPUT_BYTES_MAX
-OUTPUT_BYTES_MAX = 8 << 20
-_PAGES = (OUTPUT + OUTPUT_BYTES_MAX) // 65_536 + 1
-
-
-class UnsupportedError(ValueError):
-    """A schema that only the plain reader knows."""
 
 
 def module(
@@ -48,29 +42,16 @@ def module(
     made = compiler.value(schema, keep, "", 0, out=True)
     if not (isinstance(made, type) and issubclass(made, msgspec.Struct)):
         raise UnsupportedError("an Avro schema that is no record")
-    body = "\n".join(compiler.lines)
-    data = "".join(f"\\{byte:02x}" for byte in compiler.constants)
-    variables = "".join(f"(local ${name} {kind})" for name, kind in compiler.variables)
-    return (
-        f"(module {RUNTIME.format(pages=_PAGES)}{CANONICAL if compiler.canonical else ''}"
-        f'(data (i32.const 0) "{data}")\n(func $record {variables}\n{body})\n'
-        + RUN.format(
-            prefix="".join(f"(call $expect (i32.const {byte}))" for byte in prefix),
-            table=TABLE,
-            input=INPUT,
-            output=OUTPUT,
-            end=OUTPUT + OUTPUT_BYTES_MAX,
-        )
-        + ")",
-        made,
-    )
+    functions = [READING, data(0, bytes(compiler.constants))]
+    if compiler.canonical:
+        functions += [CANONICAL, SIMPLE]
+    return compiler.module(functions, prefix), made
 
 
-class _Compiler:
+class _Compiler(Code):
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        super().__init__()
         self.constants = bytearray()
-        self.variables: list[tuple[str, str]] = []
         self.names: dict[str, tuple[Any, str]] = {}
         self.canonical = False
 
@@ -87,16 +68,6 @@ class _Compiler:
         inner = [field.get("type") for field in schema.get("fields") or ()]
         for part in (*inner, schema.get("items"), schema.get("values")):
             self.define(part, space, depth + 1)
-
-    def put(self, line: str) -> None:
-        if len(self.lines) >= LINES_MAX:
-            raise UnsupportedError("an Avro schema is too large")
-        self.lines.append(line)
-
-    def variable(self, prefix: str, kind: str) -> str:
-        name = f"{prefix}{len(self.variables)}"
-        self.variables.append((name, kind))
-        return name
 
     def value(  # noqa: PLR0911  # one for each family of types
         self, schema: Any, keep: Keep, space: str, depth: int, *, out: bool
@@ -165,11 +136,11 @@ class _Compiler:
         added: list[tuple[str, type]] = []
         simple: frozenset[str] = frozenset()
         if isinstance(keep, Canonical):
-            runs, added, simple, self.canonical = keep.runs, keep.attributes, keep.names, True
+            runs, added, simple, self.canonical = keep.runs, attributes(keep.runs), keep.names, True
             keep = keep.kept
         present = [field["name"] for field in schema["fields"] if field["name"] in keep.of]
         declared = _attributes(keep)
-        attributes = dict(zip(keep.of, declared, strict=False))
+        named = dict(zip(keep.of, declared, strict=False))
         self.put(f"(call $head (i32.const 0xdd) (i32.const {len(present) + len(added)}))")
         types: dict[str, Any] = {}
         places: dict[str, str] = {}
@@ -182,21 +153,21 @@ class _Compiler:
             inner = keep.of.get(name)
             found = self.value(field["type"], inner, space, depth, out=wanted)
             if wanted:
-                types[name] = declared[attributes[name]] if found is Any else found
+                types[name] = declared[named[name]] if found is Any else found
         if runs:
             end = self.variable("end", "i32")
             self.put(f"(local.set ${end} (global.get $p))")
             simple_types = {field["name"]: field["type"] for field in schema["fields"]}
-            for run in runs:
-                write_run(self, run, places, simple_types)
+            for part in runs:
+                write_run(self, part, lambda one: write_simple(self, one, places, simple_types))
             self.put(f"(global.set $p (local.get ${end}))")
         absent = [name for name in keep.of if name not in types]
         return msgspec.defstruct(
             "Made",
             [
-                *((attributes[name], types[name]) for name in present),
+                *((named[name], types[name]) for name in present),
                 *added,
-                *((attributes[name], Any, keep.absent) for name in absent),
+                *((named[name], Any, keep.absent) for name in absent),
             ],
             array_like=True,
             gc=False,

@@ -1,11 +1,52 @@
-"""The part of the WebAssembly of `connectors.debezium.avro_canonical` that is the same for every
-row.
+"""Simple columns (`validators.mapping.simple`) brought into canonical form by the machine that
+reads them: their sketches and their encoded atoms leave it as bytes, ready to be hashed.
 
-Global `$s` is where the next sketch is written. The functions stand beside those of
-`connectors.debezium.avro_runtime` and use its globals.
+The encoding is that of `encode` in `validators.canonical.rows`, the sketch that of `sketch_of`. How
+a value is read is for `connectors.debezium.machine.avro_canonical` and
+`connectors.debezium.machine.json` to say. Global `$s` is where the next sketch is written.
 """
 
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from figwatch.connectors.debezium.machine.runtime import Code
 from figwatch.validators.canonical.rows import NULL_SKETCH, SKETCH_PRIME
+from figwatch.validators.mapping.simple import Simple
+
+Run = tuple[Simple, ...]
+"""Columns that stand beside each other in the canonical row, and are all simple."""
+
+
+def runs_of(columns: Sequence[Simple | None]) -> tuple[range, ...]:
+    """The runs among the columns of a canonical row, by their numbers; None is not simple."""
+    places = itertools.groupby(range(len(columns)), key=lambda i: columns[i] is not None)
+    found = [list(group) for ready, group in places if ready]
+    return tuple(range(run[0], run[-1] + 1) for run in found)
+
+
+def cut(columns: Sequence[Simple | None], runs: Sequence[range]) -> tuple[Run, ...]:
+    """The columns of the runs."""
+    return tuple(tuple(one for i in run if (one := columns[i]) is not None) for run in runs)
+
+
+def attributes(runs: Sequence[Run]) -> list[tuple[str, type]]:
+    """What a row has of each run: `x<n>` its sketches, `e<n>` its encoded atoms."""
+    return [(f"{letter}{n}", bytes) for n in range(len(runs)) for letter in "xe"]
+
+
+def write_run(code: Code, run: Run, write: Callable[[Simple], Any]) -> None:
+    """Code that writes the two attributes of a run; `write` writes that of a column."""
+    at = code.variable("at", "i32")
+    size = 2 * len(run)
+    code.put(f"(call $bin16 (i32.const {size})) (global.set $s (global.get $o))")
+    code.put(f"(if (call $room (i32.const {size})) (then")
+    code.put(f"(global.set $o (i32.add (global.get $o) (i32.const {size})))))")
+    code.put(f"(local.set ${at} (global.get $o)) (call $bin16 (i32.const 0))")
+    for simple in run:
+        write(simple)
+    code.put(f"(call $sized (local.get ${at}))")
+
 
 CANONICAL = f"""
 (global $s (mut i32) (i32.const 0))
@@ -39,7 +80,7 @@ CANONICAL = f"""
       (if (i64.lt_u (local.get $n) (i64.const 0x100)) (then
         (call $put (i32.const 0xcc)) (call $put (i32.wrap_i64 (local.get $n))) (return)))
       (if (i64.lt_u (local.get $n) (i64.const 0x10000)) (then
-        (call $put (i32.const 0xcd)) (call $c_two (local.get $n)) (return)))
+        (call $c_two (i32.const 0xcd) (local.get $n)) (return)))
       (if (i64.lt_u (local.get $n) (i64.const 0x100000000)) (then
         (call $head (i32.const 0xce) (i32.wrap_i64 (local.get $n))) (return)))
       (call $eight (i32.const 0xcf) (local.get $n)))
@@ -49,41 +90,35 @@ CANONICAL = f"""
       (if (i64.ge_s (local.get $n) (i64.const -128)) (then
         (call $put (i32.const 0xd0)) (call $put (i32.wrap_i64 (local.get $n))) (return)))
       (if (i64.ge_s (local.get $n) (i64.const -32768)) (then
-        (call $put (i32.const 0xd1)) (call $c_two (local.get $n)) (return)))
+        (call $c_two (i32.const 0xd1) (local.get $n)) (return)))
       (if (i64.ge_s (local.get $n) (i64.const -2147483648)) (then
         (call $head (i32.const 0xd2) (i32.wrap_i64 (local.get $n))) (return)))
       (call $eight (i32.const 0xd3) (local.get $n)))))
-(func $c_two (param $n i64)
-  (call $put (i32.wrap_i64 (i64.shr_u (local.get $n) (i64.const 8))))
-  (call $put (i32.wrap_i64 (local.get $n))))
+(func $c_two (param $kind i32) (param $n i64)
+  (if (call $room (i32.const 3)) (then
+    (i32.store8 (global.get $o) (local.get $kind))
+    (i64.store8 offset=1 (global.get $o) (i64.shr_u (local.get $n) (i64.const 8)))
+    (i64.store8 offset=2 (global.get $o) (local.get $n))
+    (global.set $o (i32.add (global.get $o) (i32.const 3))))))
 (func $c_atom (param $n i64) (local $r i64)
   (call $c_integer (local.get $n))
   (local.set $r (i64.rem_s (local.get $n) (i64.const {SKETCH_PRIME})))
   (if (i64.le_s (local.get $r) (i64.const 0)) (then
     (local.set $r (i64.add (local.get $r) (i64.const {SKETCH_PRIME})))))
   (call $sketch (i32.wrap_i64 (local.get $r))))
-(func $c_number (param $low i64) (param $high i64) (param $factor i64) (local $n i64)
-  (local.set $n (call $read))
+(func $c_bounded
+  (param $n i64) (param $low i64) (param $high i64) (param $factor i64)
   (if (i64.lt_s (local.get $n) (local.get $low)) (then (call $fail) (return)))
   (if (i64.gt_s (local.get $n) (local.get $high)) (then (call $fail) (return)))
   (call $c_atom (i64.mul (local.get $n) (local.get $factor))))
-(func $c_boolean (call $c_atom (i64.extend_i32_u (i32.eq (call $byte) (i32.const 1)))))
 
-;; two's complement without its trailing zeros: a number, or (coefficient, scale)
-(func $c_decimal (param $scale i32) (local $n i32) (local $x i64) (local $i i32) (local $at i32)
-  (local.set $n (call $length))
-  (if (i32.gt_u (local.get $n) (i32.const 6)) (then (call $fail) (return)))
-  (if (local.get $n) (then
-    (loop $more
-      (local.set $x (i64.or (i64.shl (local.get $x) (i64.const 8))
-        (i64.load8_u (i32.add (global.get $p) (local.get $i)))))
-      (br_if $more (i32.lt_u
-        (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
-    (local.set $i (i32.sub (i32.const 64) (i32.shl (local.get $n) (i32.const 3))))
-    (local.set $x (i64.shr_s
-      (i64.shl (local.get $x) (i64.extend_i32_u (local.get $i)))
-      (i64.extend_i32_u (local.get $i))))))
-  (global.set $p (i32.add (global.get $p) (local.get $n)))
+;; two's complement of 1 to 8 bytes
+(func $signed (param $x i64) (param $n i32) (result i64) (local $left i64)
+  (local.set $left (i64.extend_i32_u
+    (i32.sub (i32.const 64) (i32.shl (local.get $n) (i32.const 3)))))
+  (i64.shr_s (i64.shl (local.get $x) (local.get $left)) (local.get $left)))
+;; a decimal without its trailing zeros: a number, or (coefficient, scale)
+(func $c_scaled (param $x i64) (param $scale i32) (local $at i32)
   (block $whole (loop $zero
     (br_if $whole (i32.eqz (local.get $scale)))
     (br_if $whole (i64.ne (i64.rem_s (local.get $x) (i64.const 10)) (i64.const 0)))
@@ -95,24 +130,8 @@ CANONICAL = f"""
   (call $put (i32.const 0x92)) (call $c_integer (local.get $x)) (call $put (local.get $scale))
   (call $c_hash (local.get $at) (i32.sub (global.get $o) (local.get $at))))
 
-;; ASCII only: whether other bytes are UTF-8 is not for the machine to say
-(func $c_text (param $below i32) (local $n i32) (local $i i32) (local $bits i64)
-  (local.set $n (call $length))
-  (if (i32.ge_u (local.get $n) (local.get $below)) (then (call $fail) (return)))
-  (block $end (loop $more
-    (br_if $end (i32.lt_u (i32.sub (local.get $n) (local.get $i)) (i32.const 8)))
-    (local.set $bits (i64.or (local.get $bits)
-      (i64.load (i32.add (global.get $p) (local.get $i)))))
-    (local.set $i (i32.add (local.get $i) (i32.const 8)))
-    (br $more)))
-  (block $end (loop $more
-    (br_if $end (i32.ge_u (local.get $i) (local.get $n)))
-    (local.set $bits (i64.or (local.get $bits)
-      (i64.load8_u (i32.add (global.get $p) (local.get $i)))))
-    (local.set $i (i32.add (local.get $i) (i32.const 1)))
-    (br $more)))
-  (if (i64.ne (i64.and (local.get $bits) (i64.const 0x8080808080808080)) (i64.const 0))
-    (then (call $fail) (return)))
+;; an ASCII text of fewer than 32 bytes, which is stepped over
+(func $c_ascii (param $n i32)
   (call $put (i32.or (local.get $n) (i32.const 0xa0)))
   (call $c_hash (global.get $p) (local.get $n))
   (call $copy (global.get $p) (local.get $n))

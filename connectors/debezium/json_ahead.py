@@ -1,0 +1,129 @@
+"""JSON records of a topic read many at once, before they are decoded one by one.
+
+What a machine (`connectors.debezium.machine.json`) is made for is learned from records: the order
+of their members, and which columns have simple values. A record that looks different goes the way
+of a single one. `connectors.debezium.route` is the caller.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from figwatch.connectors.debezium.ahead import (
+    SIMPLE_SHARE_MIN,
+    Record,
+    kept_columns,
+    simple_columns,
+)
+from figwatch.connectors.debezium.machine.canonical import cut, runs_of
+from figwatch.connectors.debezium.machine.json import Shape, Wanted, module, raw_value
+from figwatch.connectors.debezium.machine.runtime import UnsupportedError
+from figwatch.connectors.debezium.machine.transcoder import Transcoder
+from figwatch.connectors.debezium.quick import QuickWays
+from figwatch.connectors.debezium.quick_code import Form, Quick, compile_json_batch
+from figwatch.validators.canonical.json import parse_json
+from figwatch.validators.canonical.rows import Placeholder
+from figwatch.validators.mapping.simple import Simple
+
+SAMPLE = 32
+"""Records of a batch that are looked at to learn their form."""
+LEARN_EVERY = 256
+"""Batches between two machines of a topic: making one takes as long as reading ten batches."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Machine:
+    form: Form
+    """With the runs that the machine makes."""
+    transcoder: Transcoder
+
+
+class JsonAhead:
+    """Reads the JSON records of one topic."""
+
+    def __init__(self, placeholder: Placeholder) -> None:
+        self._placeholder = placeholder
+        self._machine: _Machine | None = None
+        self._batches = 0
+        self._next = 0
+        """The batch from which on another machine may be made."""
+
+    def read(
+        self, records: Sequence[Record], form: Form, ways: QuickWays, otherwise: Quick
+    ) -> Quick | None:
+        """The function for records that come next, most of which are likely of this form; None
+        where no machine is to be had for it.
+        """
+        self._batches += 1
+        values = _payloads(records, form.prefix)
+        machine = self._machine
+        if machine is None or dataclasses.replace(machine.form, runs=()) != form:
+            machine = self._machine = self._learn(values, form)
+            if machine is None:
+                return None
+        events = machine.transcoder.read(values)
+        if events.count(None) > len(events) * (1 - SIMPLE_SHARE_MIN):
+            self._machine = None
+        read = {r.offset: event for r, event in zip(records, events, strict=True)}
+        sample = next((event.after for event in events if event is not None), None)
+        return ways.batch(machine.form, sample, compile_json_batch)(read.get, otherwise)
+
+    def _learn(self, values: Sequence[bytes], form: Form) -> _Machine | None:
+        if self._batches < self._next or not form.log or len(form.row.feeds) != 1:
+            return None
+        simple = simple_columns(form.row, self._placeholder)
+        envelopes = _alike(values) if simple else []
+        if not envelopes:
+            return None
+        self._next = self._batches + LEARN_EVERY
+        shape = Shape.of(envelopes[0])
+        rows = [envelope["after"] for envelope in envelopes]
+        columns = [
+            one if one is not None and all(_shows(one, row) for row in rows) else None
+            for one in simple
+        ]
+        runs = runs_of(columns)
+        if shape is None or not runs:
+            return None
+        try:
+            text, made = module(shape, Wanted(kept_columns(form.row, runs), cut(columns, runs)))
+            transcoder = Transcoder(text, made, raw_value)
+        except UnsupportedError:
+            return None
+        return _Machine(dataclasses.replace(form, runs=runs), transcoder)
+
+
+def _payloads(records: Sequence[Record], prefix: bytes) -> list[bytes]:
+    """The payloads behind a prefix; empty where there is none."""
+    if not prefix:
+        return [r.value or b"" for r in records]
+    size = len(prefix)
+    return [v[size:-1] if (v := r.value) and v.startswith(prefix) else b"" for r in records]
+
+
+def _alike(values: Sequence[bytes]) -> list[Any]:
+    """Decoded envelopes of the shape that is the first to come."""
+    found: list[Any] = []
+    wanted = None
+    for value in values[:SAMPLE]:
+        try:
+            envelope = parse_json(value)
+        except ValueError:
+            continue
+        shape = Shape.of(envelope)
+        wanted = wanted or shape
+        if shape is not None and shape == wanted:
+            found.append(envelope)
+    return found
+
+
+def _shows(simple: Simple, row: Any) -> bool:
+    """Whether a column's value looks simple; the machine has the last word."""
+    value = row.get(simple.column, ...)
+    if isinstance(value, bool):
+        return simple.boolean
+    if isinstance(value, int):
+        return simple.integers is not None and simple.integers[0] <= value <= simple.integers[1]
+    if isinstance(value, str):
+        return value.isascii() and (simple.scale is not None or len(value) < simple.text_below)
+    return value is None and simple.null
