@@ -17,11 +17,12 @@ from figwatch.connectors.debezium.ahead import (
 )
 from figwatch.connectors.debezium.machine.canonical import cut, runs_of
 from figwatch.connectors.debezium.machine.json import Shape, Wanted, module, raw_value
+from figwatch.connectors.debezium.machine.json_runtime import DIGITS_MAX
 from figwatch.connectors.debezium.machine.runtime import UnsupportedError
 from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.connectors.debezium.quick import QuickWays
 from figwatch.connectors.debezium.quick_code import Form, Quick, compile_json_batch
-from figwatch.validators.canonical.json import parse_json
+from figwatch.validators.canonical.json import json_text, parse_json
 from figwatch.validators.canonical.rows import Placeholder
 from figwatch.validators.mapping.simple import Simple
 
@@ -123,7 +124,9 @@ def _shows(simple: Simple, row: Any) -> bool:
     if isinstance(value, bool):
         return simple.boolean
     if isinstance(value, int):
-        return simple.integers is not None and simple.integers[0] <= value <= simple.integers[1]
+        low, high, _ = simple.integers or (0, -1, 0)
+        return low <= value <= high and abs(value) < 10**DIGITS_MAX
     if isinstance(value, str):
-        return value.isascii() and (simple.scale is not None or len(value) < simple.text_below)
+        short = simple.scale is not None or len(value) < simple.text_below
+        return short and value.isascii() and len(json_text(value)) == len(value) + 2  # no escapes
     return value is None and simple.null

@@ -8,6 +8,8 @@ Whatever is stepped over is checked as msgspec checks it, or more strictly.
 from figwatch.connectors.debezium.machine.runtime import TABLE, data
 
 DEPTH_MAX = 32
+DIGITS_MAX = 18
+"""Of a whole number that is read as one: it fits 64 bits."""
 RAW = 1
 """msgpack's extension that holds a JSON text."""
 _BASE64 = TABLE - 256
@@ -122,13 +124,12 @@ READING = f"""
     (br_if $more (i32.eq (local.get $c) (i32.const 44)))
     (if (i32.ne (local.get $c) (i32.add (local.get $open) (i32.const 2))) (then (call $fail)))))
 
-;; at most 18 digits
 (func $integer (result i64) (local $x i64) (local $p i32) (local $minus i32)
   (local.set $minus (i32.eq (call $next) (i32.const 45)))
   (if (local.get $minus) (then (call $skip1)))
   (local.set $p (global.get $p))
   (call $whole)
-  (if (i32.gt_u (i32.sub (global.get $p) (local.get $p)) (i32.const 18)) (then
+  (if (i32.gt_u (i32.sub (global.get $p) (local.get $p)) (i32.const {DIGITS_MAX})) (then
     (call $fail) (return (i64.const 0))))
   (block $end (loop $more
     (br_if $end (i32.ge_u (local.get $p) (global.get $p)))
@@ -151,7 +152,7 @@ READING = f"""
     (call $skip1)
     (if (i32.eq (call $next) (i32.const 48)) (then (return (i32.const 0))))))
   (if (i32.eqz (call $digit (call $next))) (then (return (i32.const 0))))
-  (local.set $is (i32.le_u (call $digits) (i32.const 18)))
+  (local.set $is (i32.le_u (call $digits) (i32.const {DIGITS_MAX})))
   (local.set $is (i32.and (local.get $is) (i32.eq (global.get $p) (local.get $end))))
   (global.set $p (local.get $p))
   (local.get $is))

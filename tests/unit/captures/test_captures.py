@@ -13,6 +13,9 @@ import pytest
 
 from figwatch.connectors.capture import Capture, RawRecord
 from figwatch.connectors.config.root import Config
+from figwatch.connectors.debezium import json_ahead
+from figwatch.connectors.debezium.decoder import Decoder
+from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.connectors.replay import Replay
 from figwatch.validators.outcome import Verdict
 from tests.unit.captures import apicurio
@@ -27,6 +30,7 @@ from tests.unit.captures.workload import BEATS, COLUMNS, FINAL_IDS, MARK, MARKED
 HERE = pathlib.Path(__file__).parent
 GONE = (3, 14, 22)
 SILENT = {13}  # an update of a row whose c_free is NaN: null, or unchanged
+BATCH = 40
 OLD = {7, 17}  # dates before 1582-10-15, read again by the incremental snapshot
 NULLS = {2}  # the row of nulls, in columns with a DEFAULT
 
@@ -132,3 +136,43 @@ def test_a_value_changed_in_one_of_them_is_found_and_named(source, target, regis
     found = [(done.key_names("e", f.key)["id"], f.columns) for f in done.findings]
     assert [(MARKED_ID, ("c_text",))] == found
     assert Verdict.DIVERGENT is done.verdict("e", {"id": MARKED_ID})
+
+
+def decoded(decoder, lines):
+    """What a decoder makes of one topic's records, forty at a time; records that could be read
+    together.
+    """
+    found = []
+    for first in range(0, len(lines), BATCH):
+        part = lines[first : first + BATCH]
+        decode = decoder.for_batch(part[0].topic, part)
+        found += [
+            list(decode(0, one.offset, one.append_us, one.headers, one.key, one.value))
+            for one in part
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("source", "target"), _PAIRS)
+def test_records_read_many_at_once_are_the_same(source, target, registry, monkeypatch):
+    monkeypatch.setattr(json_ahead, "LEARN_EVERY", 4)
+    read, together = Transcoder.read, []
+
+    def counted(self, values):
+        found = read(self, values)
+        together.extend(one for one in found if one is not None)
+        return found
+
+    monkeypatch.setattr(Transcoder, "read", counted)
+    made = config(source, target, registry)
+    mine = [line for line in records(source) if isinstance(line, RawRecord)]
+    mine = [line for line in mine if line.topic == topic(source)]
+    alike = [line for line in mine for _ in range(BATCH // 2)] + mine * 5
+    lines = [msgspec.structs.replace(line, offset=n) for n, line in enumerate(alike)]
+    both = [Decoder(made, quick=quick) for quick in (True, False)]
+    for decoder in both:  # schemas and forms are met
+        decoded(decoder, lines)
+    quick, plain = (decoded(decoder, lines) for decoder in both)
+    assert plain == quick
+    usual = source not in {"flat", "flat_plain", "cloud"} and not VARIANTS[source].is_avro
+    assert usual == bool(together)
