@@ -58,6 +58,7 @@ class Decoder(Protocol):
 
     @property
     def changed(self) -> int: ...
+    def for_topic(self, topic: str) -> Decode: ...
     def for_batch(self, topic: str, records: Sequence[Any]) -> Decode: ...
     def learn(
         self, topic: str, headers: Headers, key: bytes | None, value: bytes | None
@@ -175,7 +176,7 @@ class DecodeAgent:
         delivery.settle()
 
     async def _decode(self, topic: str, partition: int, batch: RawBatch) -> list[Decoded]:
-        decode = self._decoder.for_batch(topic, batch.records)
+        decode = self._ahead(topic, batch)
         found = self._holes(topic, partition, batch)
         for r in batch.records:
             try:
@@ -184,6 +185,13 @@ class DecodeAgent:
                 found += await self._again(decode, topic, r, error)
         self.records += len(batch.records)
         return found
+
+    def _ahead(self, topic: str, batch: RawBatch) -> Decode:
+        try:
+            return self._decoder.for_batch(topic, batch.records)
+        except Exception:  # a bug must not stop the watch: one by one, bad ones are found
+            log.exception("records of %s cannot be read many at once", topic)
+            return self._decoder.for_topic(topic)
 
     async def _again(
         self, decode: Decode, topic: str, record: Any, error: Exception

@@ -40,7 +40,9 @@ class PlainDecoder:
     def for_topic(self, topic):
         return functools.partial(self._decode, topic)
 
-    def for_batch(self, topic, _records):
+    def for_batch(self, topic, records):
+        if any(record.value == b"boom" for record in records):
+            raise RuntimeError("a bug in reading ahead")
         return self.for_topic(topic)
 
     def _decode(self, topic, partition, offset, append_us, _headers, key, value):

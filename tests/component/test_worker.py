@@ -193,6 +193,7 @@ def test_poison_records_become_dead_letters_and_the_worker_lives_on(migration):
         (migration.source, "bad_json", "JSONDecodeError"),
         (migration.target, "decoder_failed", "RuntimeError"),
     } == (reasons)
+    assert worker.lines("cannot be read many at once")
     migration.until(lambda: migration.summary().pairs["stock"].keys["unknown"] > 0)
     status, text = worker.get("metrics")
     assert status == 200
