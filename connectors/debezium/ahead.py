@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from figwatch.connectors.debezium.avro import Batch, Direct, Ready
+from figwatch.connectors.debezium.avro import Role
 from figwatch.connectors.debezium.avro_compile import Make
+from figwatch.connectors.debezium.avro_direct import Batch, Direct, Ready
 from figwatch.connectors.debezium.avro_schema import AvroSchema
+from figwatch.connectors.debezium.framing import Headers, SchemaRef, named_in
 from figwatch.connectors.debezium.machine.avro_canonical import Canonical, fits
 from figwatch.connectors.debezium.machine.canonical import cut, runs_of
 from figwatch.connectors.debezium.plan import KeyPlan, RowPlan
@@ -35,6 +37,7 @@ class Record(Protocol):
     """What is needed of a consumed record."""
 
     offset: int
+    headers: Headers
     key: bytes | None
     value: bytes | None
 
@@ -110,6 +113,8 @@ def read_ahead(
     """The function for records that come next, read by the schemas of the first (one batch rarely
     has several); None where the machine does not know these schemas.
     """
+    if not (key_direct.start and direct.start):
+        records = _named_alike(records)
     keys = key_direct.many([r.key or b"" for r in records])
     if keys is None:
         return None
@@ -129,6 +134,17 @@ def read_ahead(
         direct.ready = None
     events = direct.many(values)
     return None if events is None else _batch(ways, form, offsets, keys, events, otherwise)
+
+
+def _named_alike(records: Sequence[Record]) -> Sequence[Record]:
+    """Those whose headers name the same schemas as the first one's."""
+    headers = records[0].headers
+    refs = _refs(headers)
+    return [r for r in records if r.headers == headers or _refs(r.headers) == refs]
+
+
+def _refs(headers: Headers) -> tuple[SchemaRef | None, ...]:
+    return named_in(headers, Role.KEY), named_in(headers, Role.VALUE)
 
 
 def _batch(  # what was read, in the same order

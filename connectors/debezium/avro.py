@@ -1,26 +1,22 @@
 """Avro records: their schema from the registry, their bytes through generated code.
 
 `read` gives None for what is no Avro, so that JSON is tried next (`format: auto`). Framings are in
-`connectors.debezium.framing`, the registry in `connectors.registry`.
+`connectors.debezium.framing`, the registry in `connectors.registry`; schemas that have been
+met are read by `connectors.debezium.avro_direct`.
 """
 
 import dataclasses
 import enum
 import struct
-from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol
 
-from figwatch.connectors.debezium.avro_compile import Make, Reader, compile_reader
+from figwatch.connectors.debezium.avro_compile import Reader, compile_reader
 from figwatch.connectors.debezium.avro_schema import AvroSchema
 from figwatch.connectors.debezium.framing import Headers, SchemaRef, frame_of
-from figwatch.connectors.debezium.machine.avro import module
-from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.validators.canonical.json import parse_json
 
 SCHEMAS_MAX = 10_000
-CONFLUENT_BYTES = 5
-Plan = TypeVar("Plan")
 UNFIT = (ValueError, IndexError, struct.error, RecursionError, TypeError, MemoryError)
 
 
@@ -101,12 +97,6 @@ class AvroReader:
             )
         return document, found.schema
 
-    @staticmethod
-    def confluent(data: bytes, headers: Headers, role: Role) -> bool:
-        """Whether the first five bytes alone name the schema."""
-        frame = frame_of(data, headers, role)
-        return frame is not None and frame.start == CONFLUENT_BYTES
-
     def _compile(self, ref: SchemaRef, role: Role) -> Compiled:
         if self._source is None:
             raise MalformedError(
@@ -131,59 +121,6 @@ class AvroReader:
             return parse_json(data)
         except ValueError as error:
             raise MalformedError(Reason.BAD_JSON, str(error)) from None
-
-
-class Batch:
-    """Reads many values of one schema at once."""
-
-    def __init__(self, schema: AvroSchema, keep: Make, prefix: bytes) -> None:
-        self._wanted = schema, keep, prefix
-        self._transcoder: Transcoder | None = None
-        self._unsupported = False
-
-    def read(self, values: Sequence[bytes]) -> list[Any] | None:
-        """What is kept of each value, None for one that does not fit or is of another schema; None
-        where only `compile_reader` knows the schema.
-        """
-        if self._transcoder is None:
-            if self._unsupported:
-                return None
-            try:
-                schema, keep, prefix = self._wanted
-                made = module(schema.schema, keep, schema.known, prefix)
-                self._transcoder = Transcoder(*made)
-            except UNFIT:
-                self._unsupported = True
-                return None
-        return self._transcoder.read(values)
-
-
-class Ready(NamedTuple):
-    """Reads many rows whose columns of `runs`, by their numbers, come in canonical form."""
-
-    batch: Batch
-    runs: tuple[range, ...]
-
-
-class Direct(Generic[Plan]):
-    """Reads the records of one schema, which they name by their prefix, straight into what is
-    wanted.
-
-    Raises:
-        ValueError: the schema cannot be read.
-    """
-
-    def __init__(
-        self, plan: Plan, schema: AvroSchema, keep: Make, prefix: bytes, many: Make | None = None
-    ) -> None:
-        self.plan = plan
-        self.read = compile_reader(schema.schema, keep, schema.known)
-        """(data, start) → (what is kept, end)."""
-        self.many = Batch(schema, many or keep, prefix).read
-        self.log = many is not None
-        """`many` keeps of the source what a LogEntry holds."""
-        self.ready: Ready | None = None
-        """Reads the simple ones among many sooner; None where few are simple."""
 
 
 def compiled(registered: Registered) -> Compiled:

@@ -30,7 +30,7 @@ class Document:
     schema: RecordSchema | None = None
     prefix: bytes | None = None
     avro: AvroSchema | None = None
-    """The schema, where the value is Avro behind a prefix of five bytes."""
+    """The schema, where the value is Avro."""
     data_schema: RecordSchema | None = None
     """Of the data of a CloudEvent, where they are Avro of their own (`data.serializer.type`)."""
 
@@ -76,8 +76,7 @@ def _document(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> Do
     found = avro.read(data, headers, role)
     if found is not None:
         document, schema = found
-        framed = data[0] == 0 and schema is not None and avro.confluent(data, headers, role)
-        return Document(document, schema, avro=schema if framed else None)
+        return Document(document, schema, avro=schema)
     if data[:1] == b"{":
         schemaful = _embedded(data)
         if schemaful is not None:

@@ -12,6 +12,10 @@ from collections.abc import Sequence
 
 Headers = Sequence[tuple[str, bytes | None]]
 MAGIC = 0
+NO_ID = bytes(4)
+"""In place of an id: an id of eight bytes stands there, of which these are the upper ones."""
+SHORT, LONG = 5, 9
+"""Lengths of the prefixes that name a schema."""
 
 
 class RefKind(enum.StrEnum):
@@ -43,17 +47,25 @@ class Frame:
 def frame_of(data: bytes, headers: Headers, role: str) -> Frame | None:
     """The frame of a key or value (`role`), None where it has none that is known."""
     if headers:
-        named = _from_headers(headers, role)
+        named = named_in(headers, role)
         if named is not None:
             return Frame(named, 0)
-    if len(data) < 5 or data[0] != MAGIC:  # noqa: PLR2004
+    prefix = prefix_of(data)
+    if not prefix or prefix[0] != MAGIC:
         return None
-    if data[1:5] == b"\0\0\0\0" and len(data) >= 9:  # noqa: PLR2004  # no registry has an id 0
-        return Frame(SchemaRef(RefKind.GLOBAL_ID, str(int.from_bytes(data[1:9], "big"))), 9)
-    return Frame(SchemaRef(RefKind.ID, str(int.from_bytes(data[1:5], "big"))), 5)
+    kind = RefKind.GLOBAL_ID if len(prefix) == LONG else RefKind.ID
+    return Frame(SchemaRef(kind, str(int.from_bytes(prefix[1:], "big"))), len(prefix))
 
 
-def _from_headers(headers: Headers, role: str) -> SchemaRef | None:
+def prefix_of(data: bytes) -> bytes:
+    """The bytes that name a record's schema where it has a frame; none where it is too short."""
+    if data[1:SHORT] == NO_ID and len(data) >= LONG:  # no registry has an id 0
+        return data[:LONG]
+    return data[:SHORT] if len(data) >= SHORT else b""
+
+
+def named_in(headers: Headers, role: str) -> SchemaRef | None:
+    """The schema that a record's headers name, None where they name none."""
     names = {
         f"__{role}_schema_id": None,
         f"apicurio.{role}.contentId": RefKind.CONTENT_ID,

@@ -10,14 +10,9 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro import (
-    CONFLUENT_BYTES,
-    UNFIT,
-    AvroReader,
-    Direct,
-    Role,
-)
+from figwatch.connectors.debezium.avro import UNFIT, AvroReader, Role
 from figwatch.connectors.debezium.avro_compile import Make
+from figwatch.connectors.debezium.avro_direct import SCHEMAS_MAX, Direct, Directs
 from figwatch.connectors.debezium.documents import Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
@@ -28,8 +23,6 @@ from figwatch.validators.canonical.wire import Wire
 from figwatch.validators.mapping.transforms import spelled
 
 _BRACE = ord("{")
-SCHEMAS_MAX = 256
-"""Schemas of one topic that are kept compiled; beyond it all are compiled anew when seen."""
 
 
 class KeyRow(msgspec.Struct, frozen=True, gc=False):
@@ -83,8 +76,7 @@ class KeyReader:
         """Forget all compiled plans."""
         self._plans: dict[Any, KeyPlan] = {}
         self._plain = key_plan(self._feeds, {}, self._placeholder, quick=self._quick)
-        self.direct: dict[bytes, Direct[KeyPlan]] = {}
-        """By the five bytes that name their schema."""
+        self.directs: Directs[KeyPlan] = Directs(Role.KEY)
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
 
@@ -97,10 +89,10 @@ class KeyReader:
         """
         if not key:
             return None
-        direct = self.direct.get(key[:CONFLUENT_BYTES]) if key[0] == 0 else None
+        direct = self.directs.find(key, headers) if self.directs else None
         if direct is not None:
             try:
-                row, end = direct.read(key, CONFLUENT_BYTES)
+                row, end = direct.read(key, direct.start)
             except UNFIT:
                 return self._slow(key, headers)
             return KeyRow(direct.plan, row) if end == len(key) else self._slow(key, headers)
@@ -147,12 +139,10 @@ class KeyReader:
         if not isinstance(document.value, dict):
             return self._bare(document.value)
         plan = self._plan(document)
-        prefix = key[:CONFLUENT_BYTES]
-        if document.avro is not None and prefix not in self.direct:
-            if len(self.direct) >= SCHEMAS_MAX:
-                self.direct.clear()
+        schema = document.avro
+        if schema is not None:
             keep = Make(plan.row, dict.fromkeys(plan.fields), msgspec.UNSET)
-            self.direct[prefix] = Direct(plan, document.avro, keep, prefix)
+            self.directs.learn(key, headers, lambda prefix: Direct(plan, schema, keep, prefix))
         if document.prefix is not None:
             self._prefix, self._prefix_plan = document.prefix, plan
         return KeyRow(plan, plan.row_of(document.value))

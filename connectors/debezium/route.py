@@ -14,17 +14,12 @@ from typing import Any
 import msgspec
 
 from figwatch.connectors.debezium.ahead import BATCH_MIN, Record, direct_of, read_ahead
-from figwatch.connectors.debezium.avro import (
-    CONFLUENT_BYTES,
-    UNFIT,
-    AvroReader,
-    Direct,
-    Role,
-)
+from figwatch.connectors.debezium.avro import UNFIT, AvroReader, Role
+from figwatch.connectors.debezium.avro_direct import SCHEMAS_MAX, Direct, Directs
 from figwatch.connectors.debezium.documents import RECORD_BYTES_MAX, Document, document_of
 from figwatch.connectors.debezium.framing import Headers
 from figwatch.connectors.debezium.json_ahead import JsonAhead
-from figwatch.connectors.debezium.keys import SCHEMAS_MAX, KeyReader
+from figwatch.connectors.debezium.keys import KeyReader
 from figwatch.connectors.debezium.malformed import MalformedError, Reason
 from figwatch.connectors.debezium.plan import Feed, RowPlan, row_plan
 from figwatch.connectors.debezium.quick import QuickWays
@@ -85,7 +80,7 @@ class Route:
         """Forget all compiled plans: an agreement has changed."""
         self._plans: dict[Any, RowPlan] = {}
         self._plain = row_plan(self.feeds, {}, self._placeholder, quick=self._quick is not None)
-        self._direct: dict[bytes, Direct[RowPlan]] = {}
+        self._directs: Directs[RowPlan] = Directs(Role.VALUE)
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
         self._keys.reset()
@@ -124,12 +119,14 @@ class Route:
         try:
             if value is None:
                 return self._rows.tombstone(where, headers, key)
-            first = b"" if self._looks else value[:1]
-            if first == b"\0" and value[:CONFLUENT_BYTES] in self._direct:
-                found = self._avro_event(where, headers, key, value)
+            if self._looks:
+                return self._any_shape(where, headers, key, value)
+            direct = self._directs.find(value, headers) if self._directs else None
+            if direct is not None:
+                found = self._avro_event(where, headers, key, value, direct)
                 if found is not None:
                     return found
-            elif first == self._brace and len(value) <= RECORD_BYTES_MAX:
+            elif value[:1] == self._brace and len(value) <= RECORD_BYTES_MAX:
                 plan, payload = self._plain, value
                 if value.startswith(self._prefix) and value[-1:] == b"}":
                     plan, payload = self._prefix_plan, value[len(self._prefix) : -1]
@@ -175,13 +172,17 @@ class Route:
         self._quick.learn_json(form, event.after)
 
     def _avro_event(
-        self, where: Where, headers: Headers, key: bytes | None, value: bytes
+        self,
+        where: Where,
+        headers: Headers,
+        key: bytes | None,
+        value: bytes,
+        direct: Direct[RowPlan],
     ) -> Decoded | None:
         """The changes of an Avro envelope of a known schema; None where that is not enough."""
-        direct = self._direct[value[:CONFLUENT_BYTES]]
         plan = direct.plan
         try:
-            event, end = direct.read(value, CONFLUENT_BYTES)
+            event, end = direct.read(value, direct.start)
         except UNFIT:
             return None
         if end != len(value) or event.source is None:
@@ -206,16 +207,17 @@ class Route:
             return self.decode
         found = None
         if not self._looks and len(records) >= BATCH_MIN:
-            if (records[0].value or b"").startswith(b"\0"):
-                found = self._avro_ahead(ways, records)
-            elif ways.form is not None:
+            found = self._avro_ahead(ways, records)
+            if found is None and ways.form is not None:
                 found = self._json.read(records, ways.form, ways, self.decode)
         return found or ways.json or self.decode
 
     def _avro_ahead(self, ways: QuickWays, records: Sequence[Record]) -> Decode | None:
-        key, value = records[0].key or b"", records[0].value or b""
-        key_direct = self._keys.direct.get(key[:CONFLUENT_BYTES])
-        direct = self._direct.get(value[:CONFLUENT_BYTES])
+        first = records[0]
+        if not self._directs or first.value is None or first.key is None:
+            return None
+        key_direct = self._keys.directs.find(first.key, first.headers)
+        direct = self._directs.find(first.value, first.headers)
         if key_direct is None or direct is None:
             return None
         return read_ahead(records, key_direct, direct, ways, self.decode)
@@ -243,7 +245,7 @@ class Route:
             if isinstance(event, Event):
                 self._nulls.note(event.source.snapshot)
                 plan = self._plan(document, event)
-                self._remember(document, event, plan, value)
+                self._remember(document, event, plan, headers, value)
 
     def example(
         self, headers: Headers, value: bytes | None
@@ -279,21 +281,23 @@ class Route:
             self.ignored[event] += 1
             return ()
         plan = self._plan(document, event)
-        self._remember(document, event, plan, value)
+        self._remember(document, event, plan, headers, value)
         return self._write(where, headers, key, event, plan)
 
-    def _remember(self, document: Document, event: Event, plan: RowPlan, value: bytes) -> None:
-        """Know the next record of this schema by its first bytes."""
+    def _remember(
+        self, document: Document, event: Event, plan: RowPlan, headers: Headers, value: bytes
+    ) -> None:
+        """Know the next record of this schema by what names it."""
         if event.member != "after" or event.flattened or event.inner_schema is not None:
             return
         if document.data_schema is not None:
             return
-        prefix = value[:CONFLUENT_BYTES]
-        if document.avro is not None and prefix not in self._direct:
-            if len(self._direct) >= SCHEMAS_MAX:
-                self._direct.clear()
-            self._direct[prefix] = direct_of(
-                plan, document.avro, prefix, self._placeholder, log=is_log(event.source)
+        schema, log = document.avro, is_log(event.source)
+        if schema is not None:
+            self._directs.learn(
+                value,
+                headers,
+                lambda prefix: direct_of(plan, schema, prefix, self._placeholder, log=log),
             )
         if document.prefix is not None and event.member == "after" and not event.flattened:
             self._prefix, self._prefix_plan = document.prefix, plan

@@ -310,7 +310,8 @@ class Fuzzer:
         at = (0, self.tried, TS, record.headers, record.key, record.value)
         try:
             with self.lines:
-                consumed = [SimpleNamespace(offset=n, key=record.key, value=record.value)
+                consumed = [SimpleNamespace(offset=n, headers=record.headers, key=record.key,
+                                            value=record.value)
                             for n in range(self.tried, self.tried + 16)]  # fmt: skip
                 found = list(way.for_batch(topic, consumed)(*at))
                 for change in found:

@@ -206,42 +206,91 @@ def records():
     return shelf, made
 
 
-def decode(made, size, *, quick=True):
-    shelf, pairs = made
-    decoder = Decoder(config(), {"monolith": shelf}, quick=quick)
-    consumed = [
-        SimpleNamespace(offset=n * 2, key=key, value=value)
-        for n, (key, value) in enumerate(pairs * 2)
-    ]
+def framed(framing, key, value, n):
+    """A record whose schemas are named in another way: headers, key, value."""
+    if framing == "short":
+        return (), key, value
+    headers, parts = [("trace", b"%d" % (n % 3))], []
+    for role, data in (("key", key), ("value", value)):
+        if data is None or not data.startswith(b"\0"):
+            parts.append(data)
+        elif framing == "headers":
+            headers.append((f"apicurio.{role}.globalId", bytes(4) + data[1:5]))
+            parts.append(data[5:])
+        else:
+            parts.append(b"\0" + bytes(4) + data[1:])
+    return headers, *parts
+
+
+def consumed_of(made, framing="short", times=1):
+    for n, pair in enumerate(made[1] * times):
+        headers, key, value = framed(framing, *pair, n)
+        yield SimpleNamespace(offset=n * 2, headers=headers, key=key, value=value)
+
+
+def decode(made, size, *, quick=True, framing="short"):
+    decoder = Decoder(config(), {"monolith": made[0]}, quick=quick)
+    consumed = list(consumed_of(made, framing, 2))
     found = []
     for first in range(0, len(consumed), size):
         part = consumed[first : first + size]
         decoding = decoder.for_batch(MONO, part)
         for r in part:
-            found += decoding(0, r.offset, TS, (), r.key, r.value)
+            found += decoding(0, r.offset, TS, r.headers, r.key, r.value)
     return found
 
 
+@pytest.mark.parametrize("framing", ["short", "long", "headers"])
 @pytest.mark.parametrize("size", [7, 40, 1000])
-def test_a_batch_gives_the_changes_of_its_records_one_by_one(size):
+def test_a_batch_gives_the_changes_of_its_records_one_by_one(size, framing):
     made = records()
-    plain = decode(made, 1, quick=False)
-    assert plain == decode(made, size)
+    plain = decode(made, 1, quick=False, framing=framing)
+    assert plain == decode(made, size, framing=framing)
     assert {type(found) for found in plain} == {Change, Malformed}
 
 
-def test_usual_records_are_read_in_the_machine(monkeypatch):
-    shelf, pairs = records()
-    monkeypatch.setattr(route.Route, "plainly", None)
-    decoder = Decoder(config(), {"monolith": shelf})
-    monkeypatch.undo()
-    first = [SimpleNamespace(offset=n, key=k, value=v) for n, (k, v) in enumerate(pairs[:20])]
+@pytest.mark.parametrize("framing", ["short", "long", "headers"])
+def test_usual_records_are_read_in_the_machine(framing, monkeypatch):
+    made = records()
+    decoder = Decoder(config(), {"monolith": made[0]})
+    first = list(consumed_of(made, framing))[:20]
     for r in first:
-        decoder.decode(MONO, 0, r.offset, TS, (), r.key, r.value)
+        decoder.decode(MONO, 0, r.offset, TS, r.headers, r.key, r.value)
     monkeypatch.setattr(route.Route, "decode", None)
     decoding = decoder.for_batch(MONO, first)
-    found = [decoding(0, r.offset, TS, (), r.key, r.value)[0] for r in first]
-    assert [change.offset for change in found] == list(range(20))
+    found = [decoding(0, r.offset, TS, r.headers, r.key, r.value)[0] for r in first]
+    assert [change.offset for change in found] == list(range(0, 40, 2))
+
+
+def test_a_record_whose_headers_name_another_schema_is_not_read_by_the_first_ones():
+    schema, other = record("int", "int"), record("int", "long")
+    for one in (schema, other):
+        one["fields"][0]["name"] = "id"
+    shelf = Shelf()
+    wanted, swapped = (
+        envelope_schema([field("id", "int32"), field(name, "string")]) for name in ("v", "z")
+    )
+    ids = [shelf.put(made) for made in (schema, wanted, swapped)]
+    decoder, plain = (Decoder(config(), {"monolith": shelf}, quick=q) for q in (True, False))
+    row = {"id": 1, "v": "same bytes", "z": "same bytes"}
+    value = binary(wanted, envelope("u", row))
+    assert value == binary(swapped, envelope("u", row))
+    key = binary({"type": "record", "name": "K", "fields": [{"name": "id", "type": "int"}]}, row)
+    for several in ([1] * 40, [1] * 20 + [2] * 20):
+        consumed = [
+            SimpleNamespace(offset=n, key=key, value=value, headers=[
+                ("apicurio.key.globalId", bytes(4) + ids[0]),
+                ("apicurio.value.globalId", bytes(4) + ids[which])])
+            for n, which in enumerate(several)
+        ]  # fmt: skip
+        both = []
+        for one in (decoder, plain):
+            decoding = one.for_batch(MONO, consumed)
+            both.append([
+                list(decoding(0, r.offset, TS, r.headers, r.key, r.value)) for r in consumed
+            ])  # fmt: skip
+        assert both[0] == both[1]
+    assert Malformed is type(both[0][-1][0])  # it has no column `v`
 
 
 def test_without_a_machine_avro_is_read_all_the_same(monkeypatch):

@@ -108,6 +108,7 @@ class Twins:
             event["source"] = {k: event["source"][k] for k in ("snapshot", "ts_us", "txId", "lsn")}
             yield SimpleNamespace(
                 offset=n,
+                headers=(),
                 key=self.frames[0] + binary(self.key, {"id": n}),
                 value=self.frames[1] + binary(self.schema, event),
             )
@@ -123,7 +124,7 @@ class Twins:
 
     @property
     def ready(self):
-        (direct,) = self.quick._routes[MONO]._direct.values()
+        (direct,) = self.quick._routes[MONO]._directs._by_prefix.values()
         return direct.ready
 
 

@@ -227,7 +227,7 @@ class Twins:
         if self.schema:
             value = self.wrapped(value, schema_of(self.names))
             key = self.wrapped(key, {"type": "struct", "fields": [field("id", "int32")]})
-        return SimpleNamespace(offset=n, key=key, value=value)
+        return SimpleNamespace(offset=n, headers=(), key=key, value=value)
 
     def of(self, rows):
         """What both make of rows, which may be records."""
@@ -279,14 +279,13 @@ def test_records_between_the_usual_ones_are_what_they_are_alone():
         made.record(62, PLAIN_ROW, before={"id": 62} | PLAIN_ROW), made.record(63, PLAIN_ROW, "x"),
         made.record(64, {"text": "only"}), made.record(65, PLAIN_ROW, transaction={"id": "776:1"}),
         made.record(66, PLAIN_ROW, source=None), made.record(67, PLAIN_ROW, "r"),
-        SimpleNamespace(key=written({"id": 1}), value=None), SimpleNamespace(key=None, value=None),
-        SimpleNamespace(key=b"", value=b""), SimpleNamespace(key=b"[", value=usual[0].value),
-        SimpleNamespace(key=usual[1].key, value=usual[2].value),
-        SimpleNamespace(key=usual[1].key, value=usual[1].value[:-1]),
-        SimpleNamespace(key=usual[1].key, value=usual[1].value + b"}"),
-        SimpleNamespace(key=usual[1].key, value=usual[1].value.replace(b'"ab"', b'"\xff"')),
-        SimpleNamespace(key=usual[1].key, value=usual[1].value.replace(b":", b": ")),
-        SimpleNamespace(key=usual[1].key, value=b"\0\0\0\0\x09x"),
+        *(SimpleNamespace(headers=(), key=key, value=value) for key, value in (
+            (written({"id": 1}), None), (None, None), (b"", b""), (b"[", usual[0].value),
+            (usual[1].key, usual[2].value), (usual[1].key, usual[1].value[:-1]),
+            (usual[1].key, usual[1].value + b"}"), (usual[1].key, b"\0\0\0\0\x09x"),
+            (usual[1].key, usual[1].value.replace(b'"ab"', b'"\xff"')),
+            (usual[1].key, usual[1].value.replace(b":", b": ")),
+        )),
     ]  # fmt: skip
     for first in range(0, 40, 5):
         quick, plain = made.of(usual[:first] + others + usual[first:])
