@@ -99,7 +99,10 @@ def _payloads(records: Sequence[Record], prefix: bytes) -> list[bytes]:
     if not prefix:
         return [r.value or b"" for r in records]
     size = len(prefix)
-    return [v[size:-1] if (v := r.value) and v.startswith(prefix) else b"" for r in records]
+    return [
+        v[size:-1] if (v := r.value) and v.startswith(prefix) and v.endswith(b"}") else b""
+        for r in records
+    ]
 
 
 def _alike(values: Sequence[bytes]) -> list[Any]:

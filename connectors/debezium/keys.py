@@ -98,7 +98,7 @@ class KeyReader:
             return KeyRow(direct.plan, row) if end == len(key) else self._slow(key, headers)
         if key[0] == _BRACE:
             plan, data = self._plain, key
-            if key.startswith(self._prefix):
+            if key.startswith(self._prefix) and key.endswith(b"}"):
                 plan, data = self._prefix_plan, key[len(self._prefix) : -1]
             try:
                 row = plan.json.decode(data)

@@ -130,7 +130,7 @@ def _json_key(form: Form) -> list[str]:
     if not size:
         return ["k = key_json(raw_key)"]
     return [
-        "if not raw_key.startswith(key_prefix): break",
+        "if not raw_key.startswith(key_prefix) or raw_key[-1] != 125: break",
         f"k = key_json(raw_key[{size}:-1])",
     ]
 

@@ -271,8 +271,9 @@ def test_simple_rows_take_no_other_way(names, runs, schema, monkeypatch):
     assert (1 if schema else runs) == len(made.machine.form.runs)
 
 
-def test_records_between_the_usual_ones_are_what_they_are_alone():
-    made = Twins(SIMPLE)
+@pytest.mark.parametrize("schema", [False, True], ids=["bare", "with schema"])
+def test_records_between_the_usual_ones_are_what_they_are_alone(schema):
+    made = Twins(("text",) if schema else SIMPLE, schema=schema)
     usual = [made.record(n, PLAIN_ROW) for n in range(60)]
     others = [
         made.record(60, PLAIN_ROW, "d"), made.record(61, PLAIN_ROW, after=None),
@@ -282,7 +283,8 @@ def test_records_between_the_usual_ones_are_what_they_are_alone():
         *(SimpleNamespace(headers=(), key=key, value=value) for key, value in (
             (written({"id": 1}), None), (None, None), (b"", b""), (b"[", usual[0].value),
             (usual[1].key, usual[2].value), (usual[1].key, usual[1].value[:-1]),
-            (usual[1].key, usual[1].value + b"}"), (usual[1].key, b"\0\0\0\0\x09x"),
+            (usual[1].key, usual[1].value + b"}"), (usual[1].key, usual[1].value[:-1] + b"]"),
+            (usual[1].key[:-1] + b"]", usual[1].value), (usual[1].key, b"\0\0\0\0\x09x"),
             (usual[1].key, usual[1].value.replace(b'"ab"', b'"\xff"')),
             (usual[1].key, usual[1].value.replace(b":", b": ")),
         )),
@@ -291,6 +293,15 @@ def test_records_between_the_usual_ones_are_what_they_are_alone():
         quick, plain = made.of(usual[:first] + others + usual[first:])
         assert plain == quick
     assert {Change, Malformed} == {type(one) for found in quick for one in found}
+
+
+@pytest.mark.parametrize("half", ["key", "value"])
+def test_a_record_with_schema_is_read_to_its_last_byte(half):
+    made = Twins(("text",), schema=True)
+    records = [made.record(n, PLAIN_ROW) for n in range(40)]
+    setattr(records[7], half, getattr(records[7], half)[:-1] + b"]")
+    for found in made.of(records):
+        assert [7] == [n for n, (one,) in enumerate(found) if type(one) is Malformed]
 
 
 def test_another_shape_is_learned_but_not_with_every_batch(monkeypatch):
