@@ -30,7 +30,11 @@ from figwatch.validators.mapping.simple import Simple, simple_column
 BATCH_MIN = 16
 """Fewer records than this are not read together."""
 SIMPLE_SHARE_MIN = 0.5
-"""Where fewer rows of a batch are simple, the schema's rows are no longer read as such."""
+"""Where fewer rows of a batch are simple..."""
+MISSES_MAX = 3
+"""... so many times, one after the other, the schema's rows are no longer read as such. Once may be
+one bad text, which spoils a batch.
+"""
 
 
 class Record(Protocol):
@@ -103,6 +107,11 @@ def kept_columns(plan: RowPlan, runs: Sequence[range]) -> dict[str, str]:
     return {name: f"f{plan.fields[name]}" for name in plan.fields if name in needed}
 
 
+def few(events: Sequence[Any]) -> bool:
+    """Whether too few records of a batch were read."""
+    return events.count(None) > len(events) * (1 - SIMPLE_SHARE_MIN)
+
+
 def read_ahead(
     records: Sequence[Record],
     key_direct: Direct[KeyPlan],
@@ -121,17 +130,21 @@ def read_ahead(
     values = [r.value or b"" for r in records]
     offsets = [r.offset for r in records]
     form = Form(direct.plan, key_direct.plan, log=direct.log)
-    if direct.ready is not None:
-        events = direct.ready.batch.read(values)
-        if events is not None and events.count(None) <= len(events) * (1 - SIMPLE_SHARE_MIN):
+    ready = direct.ready
+    if ready is not None:
+        events = ready.batch.read(values)
+        if events is not None and not few(events):
+            ready.misses = 0
             left = [n for n, event in enumerate(events) if event is None]
             others = direct.many([values[n] for n in left]) if len(left) >= BATCH_MIN else None
             if others is not None:
                 read = [keys[n] for n in left], others
                 otherwise = _batch(ways, form, [offsets[n] for n in left], *read, otherwise)
-            form = dataclasses.replace(form, runs=direct.ready.runs)
+            form = dataclasses.replace(form, runs=ready.runs)
             return _batch(ways, form, offsets, keys, events, otherwise)
-        direct.ready = None
+        ready.misses += 1
+        if events is None or ready.misses >= MISSES_MAX:
+            direct.ready = None
     events = direct.many(values)
     return None if events is None else _batch(ways, form, offsets, keys, events, otherwise)
 

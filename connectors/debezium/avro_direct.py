@@ -5,8 +5,9 @@ where the machine can (`connectors.debezium.machine`). The callers are `connecto
 and `connectors.debezium.keys`.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from figwatch.connectors.debezium.avro import UNFIT, Role
 from figwatch.connectors.debezium.avro_compile import Make, compile_reader
@@ -45,11 +46,14 @@ class Batch:
         return self._transcoder.read(values)
 
 
-class Ready(NamedTuple):
+@dataclasses.dataclass(slots=True)
+class Ready:
     """Reads many rows whose columns of `runs`, by their numbers, come in canonical form."""
 
     batch: Batch
     runs: tuple[range, ...]
+    misses: int = 0
+    """Batches, one after the other, of which it read too little."""
 
 
 class Direct(Generic[Plan]):

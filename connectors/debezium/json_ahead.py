@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from figwatch.connectors.debezium.ahead import (
-    SIMPLE_SHARE_MIN,
+    MISSES_MAX,
     Record,
+    few,
     kept_columns,
     simple_columns,
 )
@@ -45,7 +46,7 @@ class JsonAhead:
     def __init__(self, placeholder: Placeholder) -> None:
         self._placeholder = placeholder
         self._machine: _Machine | None = None
-        self._batches = 0
+        self._misses = self._batches = 0
         self._next = 0
         """The batch from which on another machine may be made."""
 
@@ -63,8 +64,9 @@ class JsonAhead:
             if machine is None:
                 return None
         events = machine.transcoder.read(values)
-        if events.count(None) > len(events) * (1 - SIMPLE_SHARE_MIN):
-            self._machine = None
+        self._misses = self._misses + 1 if few(events) else 0
+        if self._misses >= MISSES_MAX:
+            self._machine, self._misses = None, 0
         read = {r.offset: event for r, event in zip(records, events, strict=True)}
         sample = next((event.after for event in events if event is not None), None)
         return ways.batch(machine.form, sample, compile_json_batch)(read.get, otherwise)

@@ -115,7 +115,9 @@ class Twins:
 
     def of(self, rows):
         """What both make of rows."""
-        consumed = list(self.records(rows))
+        return self.of_records(list(self.records(rows)))
+
+    def of_records(self, consumed):
         both = []
         for decoder in (self.quick, self.plain):
             decode = decoder.for_batch(MONO, consumed)
@@ -156,10 +158,22 @@ def test_simple_rows_take_no_other_way(names, runs, monkeypatch):
 
 def test_where_few_rows_are_simple_the_machine_is_no_longer_asked():
     made = Twins(SIMPLE)
-    for _ in range(2):
+    for _ in range(ahead.MISSES_MAX):
+        assert made.ready is not None
         quick, usual = made.of([PLAIN_ROW | {"text": "é"}] * 30 + [PLAIN_ROW] * 10)
         assert usual == quick
-        assert made.ready is None
+    assert made.ready is None
+
+
+def test_a_text_that_is_none_spoils_its_batch_alone():
+    made = Twins(MIXED)
+    spoiled = list(made.records([PLAIN_ROW] * 40))
+    spoiled[7].value = spoiled[7].value.replace(PLAIN_ROW["uuid"].encode(), b"\xff" * 36)
+    for _ in range(ahead.MISSES_MAX * 2):
+        for batch in (spoiled, list(made.records([PLAIN_ROW] * 40))):
+            quick, usual = made.of_records(batch)
+            assert usual == quick
+    assert made.ready is not None
 
 
 def test_a_wrong_sketch_or_atom_is_noticed(monkeypatch):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from figwatch.connectors.debezium import json_ahead, route
-from figwatch.connectors.debezium.ahead import BATCH_MIN
+from figwatch.connectors.debezium.ahead import BATCH_MIN, MISSES_MAX
 from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.machine.json import (
     NAMES_BYTES_MAX,
@@ -49,6 +49,7 @@ def written(value):
 # -- the machine alone
 
 SOURCE = ("snapshot", "ts_us", "txId", "lsn")
+LETTERS = b'{}[]",:\\ 0123456789.-+eEtfn\0\x1f\x80\xff'
 SHAPE = Shape(("before", "after", "source", "op"), ("id", "v", "w"), SOURCE)
 
 
@@ -113,7 +114,7 @@ def test_changed_bytes_are_read_alike_or_do_not_fit(before, v, w, data):
     changed = bytearray(written(event(before, v, w)))
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(changed) - 1))
-        new = data.draw(st.sampled_from(b'{}[]",:\\ 0123456789.-+eEtfn\0\x1f\x80\xff'))
+        new = data.draw(st.sampled_from(LETTERS))
         changed[place : place + data.draw(st.integers(0, 1))] = bytes([new])
     whole = written(event(w=5))
     for batch in ([whole, bytes(changed), whole], [bytes(changed[: len(changed) // 2]), whole]):
@@ -304,6 +305,23 @@ def test_a_record_with_schema_is_read_to_its_last_byte(half):
         assert [7] == [n for n, (one,) in enumerate(found) if type(one) is Malformed]
 
 
+@pytest.mark.parametrize("schema", [False, True], ids=["bare", "with schema"])
+@BOUNDED
+@given(st.data())
+def test_changed_bytes_among_usual_records_mean_the_same(schema, data):
+    made = twins(("text", "other"), schema=True) if schema else twins(MIXED)
+    records = [made.record(n, PLAIN_ROW) for n in range(BATCH_MIN)]
+    for record in data.draw(st.lists(st.sampled_from(records), max_size=4)):
+        half = data.draw(st.sampled_from(["key", "value"]))
+        changed = bytearray(getattr(record, half))
+        place = data.draw(st.integers(0, len(changed) - 1))
+        new = bytes([data.draw(st.sampled_from(LETTERS))] * data.draw(st.integers(0, 2)))
+        changed[place : place + data.draw(st.integers(0, 2))] = new
+        setattr(record, half, bytes(changed))
+    quick, plain = made.of(records)
+    assert plain == quick
+
+
 def test_another_shape_is_learned_but_not_with_every_batch(monkeypatch):
     made, learned = Twins(("text",)), []
     learn = json_ahead.module
@@ -320,10 +338,22 @@ def test_another_shape_is_learned_but_not_with_every_batch(monkeypatch):
 
 def test_where_few_rows_are_simple_the_machine_is_no_longer_asked():
     made = Twins(SIMPLE)
-    for _ in range(2):
+    for _ in range(MISSES_MAX):
+        assert made.machine is not None
         quick, usual = made.of([PLAIN_ROW | {"text": "é"}] * 30 + [PLAIN_ROW] * 10)
         assert usual == quick
-        assert made.machine is None
+    assert made.machine is None
+
+
+def test_a_text_that_is_none_spoils_its_batch_alone():
+    made = Twins(MIXED)
+    records = [made.record(n, PLAIN_ROW) for n in range(40)]
+    records[7].value = records[7].value.replace(b'"false"', b'"\xff"')
+    for _ in range(MISSES_MAX * 2):
+        for batch in (records, [PLAIN_ROW] * 40):
+            quick, usual = made.of(batch)
+            assert usual == quick
+    assert made.machine is not None
 
 
 def test_a_column_that_is_rarely_simple_is_left_out_of_the_runs():
