@@ -40,6 +40,8 @@ class _Schemaful(msgspec.Struct, forbid_unknown_fields=True):
     schema: msgspec.Raw
 
 
+_FIRST_LETTERS = b"sp\\"
+"""Of `schema` and `payload`, one of which comes first, or of a name that is written in escapes."""
 _SCHEMAFUL = msgspec.json.Decoder(_Schemaful)
 
 
@@ -85,6 +87,8 @@ def _document(data: bytes, headers: Headers, role: Role, avro: AvroReader) -> Do
 
 
 def _embedded(data: bytes) -> Document | None:
+    if data[1:2] == b'"' and data[2:3] not in _FIRST_LETTERS:
+        return None
     try:
         both = _SCHEMAFUL.decode(data)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -66,12 +66,10 @@ def prefix_of(data: bytes) -> bytes:
 
 def named_in(headers: Headers, role: str) -> SchemaRef | None:
     """The schema that a record's headers name, None where they name none."""
-    names = {
-        f"__{role}_schema_id": None,
-        f"apicurio.{role}.contentId": RefKind.CONTENT_ID,
-        f"apicurio.{role}.globalId": RefKind.GLOBAL_ID,
-    }
+    names = _HEADERS[role]
     found = {name: value for name, value in headers if name in names and value is not None}
+    if not found:
+        return None
     for name, kind in names.items():
         value = found.get(name)
         if value is None:
@@ -83,3 +81,13 @@ def named_in(headers: Headers, role: str) -> SchemaRef | None:
         if kind is None and len(value) == 5 and value[0] == MAGIC:  # noqa: PLR2004
             return SchemaRef(RefKind.ID, str(int.from_bytes(value[1:], "big")))
     return None
+
+
+_HEADERS = {
+    role: {
+        f"__{role}_schema_id": None,
+        f"apicurio.{role}.contentId": RefKind.CONTENT_ID,
+        f"apicurio.{role}.globalId": RefKind.GLOBAL_ID,
+    }
+    for role in ("key", "value")
+}

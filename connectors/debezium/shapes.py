@@ -198,21 +198,25 @@ _ADDED = {
     "ts_ns": ("__source_ts_ns",),
     "transaction": ("__transaction_id",),
 }
-_ADDED_NAMES = {spelling for names in _ADDED.values() for spelling in names}
+_ADDED_AS = {
+    spelling: (-rank, field)
+    for field, names in _ADDED.items()
+    for rank, spelling in enumerate(names)
+}
+"""Spelling → how good it is, and of which field."""
 
 
 def _flattened(document: dict[str, Any], headers: Headers) -> Event:
     """A row as ExtractNewRecordState leaves it, with what `add.fields` or `add.headers` kept."""
     known: dict[str, Any] = {}
     for name, value in headers:
-        if name in _ADDED_NAMES:
+        if name in _ADDED_AS:
             known[name] = header_value(value)
-    known |= {name: document[name] for name in _ADDED_NAMES & document.keys()}
-    added = {
-        field: next(known[name] for name in names if name in known)
-        for field, names in _ADDED.items()
-        if not known.keys().isdisjoint(names)
-    }
+    for name in _ADDED_AS.keys() & document.keys():
+        known[name] = document[name]
+    added: dict[str, Any] = {}
+    for name in sorted(known, key=_ADDED_AS.__getitem__):  # the best spelling counts
+        added[_ADDED_AS[name][1]] = known[name]
     op = added["op"] if _op(added.get("op")) else "u"
     if added.get("deleted") is True or added.get("deleted") == "true":
         op = "d"
