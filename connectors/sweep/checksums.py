@@ -6,7 +6,6 @@ less than the index and keeps one snapshot for a second or so. `...statements` a
 compares rows.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TypeAlias
@@ -70,7 +69,7 @@ class Checksums(Ranges):
         `rows` rows differ.
         """
         try:
-            if self._quiet():
+            if all(self._both(lambda side: self._reading.sessions[side].still(QUIET_SECONDS))):
                 whole = self._whole()
                 if whole is not None:
                     return whole
@@ -83,19 +82,6 @@ class Checksums(Ranges):
         if differ:
             self._compare_hashes(leaves, differ, rows, found)
         return counts
-
-    def _quiet(self) -> bool:
-        """Nothing was written on either server for a moment, as far as can be told."""
-
-        def position(side: Side) -> str:
-            return str(self._reading.sessions[side].rows(self._hashes(side).log_position())[0][0])
-
-        try:
-            before = self._both(position)
-            time.sleep(QUIET_SECONDS)
-            return before == self._both(position)
-        except DatabaseError:  # not every service lets its log be asked for
-            return False
 
     def _whole(self) -> Counts | None:
         """The rows of both sides where all are equal: sharing them out into leaves takes a quarter

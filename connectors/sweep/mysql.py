@@ -128,6 +128,9 @@ class MySqlSession:
             found = [row.get("Seconds_Behind_Master") for row in cursor.fetchall()]
         return max((float(seconds) for seconds in found if seconds is not None), default=0.0)
 
+    def still(self, seconds: float) -> bool:  # noqa: ARG002  # nothing here asks it
+        return False
+
     def table_facts(self, name: str) -> TableFacts | None:
         return catalogue.table_facts(self.rows, name)
 

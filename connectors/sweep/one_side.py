@@ -60,9 +60,6 @@ class Statements(Protocol):
 class RowHashes(Protocol):
     """What can be asked besides, where the database can hash rows."""
 
-    def log_position(self) -> Any:
-        """How far the server has written its log."""
-
     def whole(self) -> Any:
         """The rows of the whole table, and their hashes in one."""
 

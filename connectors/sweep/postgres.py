@@ -5,6 +5,7 @@ made in `figwatch.connectors.sweep.statements`.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ class PostgresSession:
         self._dsn = dsn
         self._settings = settings
         self._connection: psycopg.Connection[Any] | None = None
+        self._looked: tuple[str | None, float] = None, 0.0
+        """How far the server had written its log, and when that was asked; None: it did not say."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -93,6 +96,7 @@ class PostgresSession:
             connection.execute(
                 sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
             )
+        self._looked = _look(connection)
         return connection
 
     def rows(self, query: sql.SQL | sql.Composed) -> list[tuple[Any, ...]]:
@@ -142,6 +146,15 @@ class PostgresSession:
         if wire.status != ConnStatus.OK:
             raise psycopg.OperationalError("the connection was lost")
 
+    def still(self, seconds: float) -> bool:
+        for _ in range(2):  # what the catalogue was asked may have tidied it up
+            position, since = self._looked
+            time.sleep(max(0.0, since + seconds - time.monotonic()))
+            self._looked = _look(self.connection)
+            if position is not None and position == self._looked[0]:
+                return True
+        return False
+
     def burden(self) -> tuple[float, int]:
         lag_seconds, active = self.rows(_BURDEN)[0]
         return lag_seconds, active
@@ -153,6 +166,18 @@ class PostgresSession:
         return catalogue.server_facts(self.rows)
 
 
+def _look(connection: psycopg.Connection[Any]) -> tuple[str | None, float]:
+    try:
+        found = connection.execute(LOG_POSITION).fetchone()
+    except psycopg.Error:  # not every service lets its log be asked for
+        found = None
+    return (found[0] if found else None), time.monotonic()
+
+
+LOG_POSITION = sql.SQL("""
+SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_lsn() END)::text
+""")
 # A replica that has replayed all it received is not behind, however old its last transaction; one
 # that receives nothing, because its primary is cut off, is.
 _BURDEN = sql.SQL("""

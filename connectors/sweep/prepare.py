@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 from figwatch.connectors.config.columns import pair_rule
 from figwatch.connectors.config.root import Config, PairConfig
@@ -15,7 +16,7 @@ from figwatch.connectors.sweep.session import Session, check_readable, described
 from figwatch.validators.change import Side
 from figwatch.validators.errors import ConfigurationError, FigwatchError
 from figwatch.validators.mapping.rules import PairRule
-from figwatch.validators.sweep.facts import TableFacts
+from figwatch.validators.sweep.facts import ServerFacts, TableFacts
 from figwatch.validators.sweep.plan import Refusal, SweepPlan, Way, plan_pair
 
 
@@ -46,8 +47,9 @@ def prepare(config: Config, pair: PairConfig) -> Prepared:
     _known_replicas(config)
     sessions = _session(config, config.source_side), _session(config, config.target_side)
     try:
-        tables = _table(sessions[0], pair.source), _table(sessions[1], pair.target)
-        servers = sessions[0].server_facts(), sessions[1].server_facts()
+        with ThreadPoolExecutor(len(sessions)) as both:
+            source, target = both.map(_facts, sessions, (pair.source, pair.target))
+        tables, servers = (source[0], target[0]), (source[1], target[1])
         only = None if config.sweep.way == "auto" else Way(config.sweep.way)
         plan = _accepted(plan_pair(rule, *tables, servers, only=only), pair.name)
         agreed = agreements(rule, *tables)
@@ -96,7 +98,7 @@ def _session(config: Config, side: str) -> Session:
     return (MySqlSession if is_mysql(dsn) else PostgresSession)(dsn, side, config.sweep)
 
 
-def _table(session: Session, name: str) -> TableFacts:
+def _facts(session: Session, name: str) -> tuple[TableFacts, ServerFacts]:
     with described(session.side):
         facts = session.table_facts(name)
     if facts is None:
@@ -105,4 +107,4 @@ def _table(session: Session, name: str) -> TableFacts:
             f"side `{session.side}` has no table {name}",
             fix="correct the pair's table, or the database of that side",
         )
-    return facts
+    return facts, session.server_facts()

@@ -62,6 +62,9 @@ class Session(Protocol):
     def lines(self, query: Any) -> list[bytes]:
         """Rows in the form of PostgreSQL's COPY text lines, without their ends. Raises likewise."""
 
+    def still(self, seconds: float) -> bool:
+        """Nobody has written on the server for so long, as far as can be told."""
+
     def burden(self) -> tuple[float, int]:
         """Seconds that a replica is behind (0 on a primary), and sessions at work. Raises
         likewise.

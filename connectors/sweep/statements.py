@@ -187,9 +187,6 @@ class PostgresStatements(OneSide):
             where=self.within(bounds),
         )  # fmt: skip
 
-    def log_position(self) -> SQL:
-        return _LOG_POSITION
-
     def whole(self) -> Composed:
         return SQL("SELECT count(*), bit_xor({row}) FROM {table}").format(
             row=self._row_hash(), table=self.from_
@@ -294,10 +291,6 @@ class PostgresStatements(OneSide):
         )
 
 
-_LOG_POSITION = SQL(
-    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-    " ELSE pg_current_wal_lsn() END)::text"
-)
 _MODIFIERS = re.compile(r"\([\d,-]+\)")
 _NULL_HASH = 0x6E756C6C_66696777
 _SPAN = "interval '4294.967296 s', {v}, timestamp '2000-01-01'"

@@ -15,13 +15,13 @@ import pytest
 from psycopg.sql import SQL
 
 from figwatch.connectors.config.file import parse_config
+from figwatch.connectors.sweep import postgres
 from figwatch.connectors.sweep.checksums import Checksums
 from figwatch.connectors.sweep.leaves import Leaves
 from figwatch.connectors.sweep.prepare import prepare
 from figwatch.connectors.sweep.repair import RepairFile
 from figwatch.connectors.sweep.sample import sample_pair
 from figwatch.connectors.sweep.session import DatabaseError, Trouble
-from figwatch.connectors.sweep.statements import PostgresStatements
 from figwatch.validators.errors import FigwatchError
 from tests.e2e import bare_postgres
 from tests.e2e.sweep_lab import QUICK, Lab, found, new_lab
@@ -749,7 +749,7 @@ def test_where_the_log_cannot_be_asked_for_the_table_is_summed_up_in_one_go_all_
     _stock(lab)
     lab.both("ANALYZE stock", "ANALYZE levels")
     refused = SQL("SELECT no_such_function()")
-    monkeypatch.setattr(PostgresStatements, "log_position", lambda _: refused)
+    monkeypatch.setattr(postgres, "LOG_POSITION", refused)
     ranges: list[Any] = []
     clean = lab.sweep(PAIR, "settle_seconds: 0, chunk_rows: 100", on_progress=ranges.append)
     assert (True, 3000, 3000, 1) == (
