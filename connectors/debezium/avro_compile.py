@@ -6,7 +6,7 @@ and of names that stand in its scope, never of a schema's own words. Used by
 """
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from figwatch.connectors.debezium.avro_blocks import Item, bad, list_reader, map_reader
@@ -43,7 +43,7 @@ def compile_reader(schema: Any, keep: Keep = None, known: Sequence[Any] = ()) ->
     """
     compiler = _Compiler()
     for other in known:
-        compiler.define(other, "", 0)
+        compiler.names.update(named_types(other))
     return compiler.function(schema, keep)
 
 
@@ -78,22 +78,6 @@ class _Compiler:
     def function(self, schema: Any, keep: Keep) -> Reader:
         name = self._define(schema, keep, _Place(1, "", 0))
         return self.scope[name]  # type: ignore[no-any-return]
-
-    def define(self, schema: Any, space: str, depth: int) -> None:
-        """Take the named types of a schema that is referred to."""
-        if depth > ITEM_DEPTH_MAX:
-            raise ValueError(f"an Avro schema is nested deeper than {ITEM_DEPTH_MAX}")
-        if isinstance(schema, list):
-            for branch in schema:
-                self.define(branch, space, depth + 1)
-        if not isinstance(schema, dict):
-            return
-        if schema.get("type") in {"record", "enum", "fixed"}:
-            full, space = full_name(schema, space)
-            self.names[full] = (schema, space)
-        inner = [field.get("type") for field in schema.get("fields") or ()]
-        for part in (*inner, schema.get("items"), schema.get("values")):
-            self.define(part, space, depth + 1)
 
     def _define(self, schema: Any, keep: Keep, place: _Place, *, wanted: bool = True) -> str:
         name = self._name("f")
@@ -207,6 +191,27 @@ class _Compiler:
     def _later(self, name: str) -> Reader:
         """Looked up when called: a recursive type is not finished when it is first named."""
         return lambda data, start: self.scope[name](data, start)  # noqa: PLW0108  # not there yet
+
+
+def named_types(
+    schema: Any, space: str = "", depth: int = 0
+) -> Iterator[tuple[str, tuple[Any, str]]]:
+    """The named types that a schema defines, by their full names, each with its namespace.
+
+    Raises:
+        ValueError: nested too deeply.
+    """
+    if depth > ITEM_DEPTH_MAX:
+        raise ValueError(f"an Avro schema is nested deeper than {ITEM_DEPTH_MAX}")
+    parts: list[Any] = schema if isinstance(schema, list) else []
+    if isinstance(schema, dict):
+        if schema.get("type") in {"record", "enum", "fixed"}:
+            full, space = full_name(schema, space)
+            yield full, (schema, space)
+        parts = [field.get("type") for field in schema.get("fields") or ()]
+        parts += [schema.get("items"), schema.get("values")]
+    for part in parts:
+        yield from named_types(part, space, depth + 1)
 
 
 def full_name(schema: Any, space: str) -> tuple[str, str]:

@@ -35,8 +35,10 @@ LEARN_EVERY = 256
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Machine:
+    of: Form
+    """The form of the records that it reads."""
     form: Form
-    """With the runs that the machine makes."""
+    """The same with the runs that it makes."""
     transcoder: Transcoder
 
 
@@ -57,13 +59,14 @@ class JsonAhead:
         where no machine is to be had for it.
         """
         self._batches += 1
-        values = _payloads(records, form.prefix)
         machine = self._machine
-        if machine is None or dataclasses.replace(machine.form, runs=()) != form:
-            machine = self._machine = self._learn(values, form)
+        if machine is None or machine.of != form:
+            if self._batches < self._next or not _readable(form):
+                return None
+            machine = self._machine = self._learn(_payloads(records[:SAMPLE], form.prefix), form)
             if machine is None:
                 return None
-        events = machine.transcoder.read(values)
+        events = machine.transcoder.read(_payloads(records, form.prefix))
         self._misses = self._misses + 1 if few(events) else 0
         if self._misses >= MISSES_MAX:
             self._machine, self._misses = None, 0
@@ -72,28 +75,28 @@ class JsonAhead:
         return ways.batch(machine.form, sample, compile_json_batch)(read.get, otherwise)
 
     def _learn(self, values: Sequence[bytes], form: Form) -> _Machine | None:
-        if self._batches < self._next or not form.log or len(form.row.feeds) != 1:
-            return None
-        simple = simple_columns(form.row, self._placeholder)
-        envelopes = _alike(values) if simple else []
-        if not envelopes:
+        shape, rows = _alike(values)
+        if shape is None:
             return None
         self._next = self._batches + LEARN_EVERY
-        shape = Shape.of(envelopes[0])
-        rows = [envelope["after"] for envelope in envelopes]
         columns = [
             one if one is not None and all(_shows(one, row) for row in rows) else None
-            for one in simple
+            for one in simple_columns(form.row, self._placeholder)
         ]
         runs = runs_of(columns)
-        if shape is None or not runs:
+        if not runs:
             return None
         try:
             text, made = module(shape, Wanted(kept_columns(form.row, runs), cut(columns, runs)))
             transcoder = Transcoder(text, made, raw_value)
         except UnsupportedError:
             return None
-        return _Machine(dataclasses.replace(form, runs=runs), transcoder)
+        return _Machine(form, dataclasses.replace(form, runs=runs), transcoder)
+
+
+def _readable(form: Form) -> bool:
+    """Whether a machine can be made for the records of a form: one pair, every row of it."""
+    return form.log and len(form.row.feeds) == 1 and form.row.feeds[0].passes is None
 
 
 def _payloads(records: Sequence[Record], prefix: bytes) -> list[bytes]:
@@ -107,11 +110,11 @@ def _payloads(records: Sequence[Record], prefix: bytes) -> list[bytes]:
     ]
 
 
-def _alike(values: Sequence[bytes]) -> list[Any]:
-    """Decoded envelopes of the shape that is the first to come."""
-    found: list[Any] = []
+def _alike(values: Sequence[bytes]) -> tuple[Shape | None, list[Any]]:
+    """The shape that is the first to come, and the rows of all envelopes that have it."""
+    rows: list[Any] = []
     wanted = None
-    for value in values[:SAMPLE]:
+    for value in values:
         try:
             envelope = parse_json(value)
         except ValueError:
@@ -119,8 +122,8 @@ def _alike(values: Sequence[bytes]) -> list[Any]:
         shape = Shape.of(envelope)
         wanted = wanted or shape
         if shape is not None and shape == wanted:
-            found.append(envelope)
-    return found
+            rows.append(envelope["after"])
+    return wanted, rows
 
 
 def _shows(simple: Simple, row: Any) -> bool:

@@ -73,7 +73,6 @@ class Route:
         self._rows = RowWriter(feeds, self._keys, ignored, nulls)
         self._nulls = nulls
         self._quick = QuickWays(topic, self, placeholder, nulls) if quick else None
-        self._json = JsonAhead(placeholder)
         self.reset()
 
     def reset(self) -> None:
@@ -84,6 +83,7 @@ class Route:
         self._prefix = b"\0"  # no JSON starts so
         self._prefix_plan = self._plain
         self._keys.reset()
+        self._json = JsonAhead(self._placeholder)
         if self._quick is not None:
             self._quick.reset()
 

@@ -147,7 +147,7 @@ class PostgresSession:
             raise psycopg.OperationalError("the connection was lost")
 
     def still(self, seconds: float) -> bool:
-        for _ in range(2):  # what the catalogue was asked may have tidied it up
+        for _ in range(2):  # our own reading of the catalogue may have pruned its pages
             position, since = self._looked
             time.sleep(max(0.0, since + seconds - time.monotonic()))
             self._looked = _look(self.connection)

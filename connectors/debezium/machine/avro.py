@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Make, full_name
+from figwatch.connectors.debezium.avro_compile import ITEM_DEPTH_MAX, Make, full_name, named_types
 from figwatch.connectors.debezium.machine.avro_canonical import Canonical, write_simple
 from figwatch.connectors.debezium.machine.avro_runtime import READING, SIMPLE
 from figwatch.connectors.debezium.machine.canonical import CANONICAL, attributes, write_run
@@ -38,7 +38,7 @@ def module(
     """
     compiler = _Compiler()
     for other in known:
-        compiler.define(other, "", 0)
+        compiler.names.update(named_types(other))
     made = compiler.value(schema, keep, "", 0, out=True)
     if not (isinstance(made, type) and issubclass(made, msgspec.Struct)):
         raise UnsupportedError("an Avro schema that is no record")
@@ -54,20 +54,6 @@ class _Compiler(Code):
         self.constants = bytearray()
         self.names: dict[str, tuple[Any, str]] = {}
         self.canonical = False
-
-    def define(self, schema: Any, space: str, depth: int) -> None:
-        """Take the named types of a schema that is referred to."""
-        _shallow(depth)
-        for branch in schema if isinstance(schema, list) else ():
-            self.define(branch, space, depth + 1)
-        if not isinstance(schema, dict):
-            return
-        if schema.get("type") in {"record", "enum", "fixed"}:
-            full, space = full_name(schema, space)
-            self.names[full] = (schema, space)
-        inner = [field.get("type") for field in schema.get("fields") or ()]
-        for part in (*inner, schema.get("items"), schema.get("values")):
-            self.define(part, space, depth + 1)
 
     def value(  # noqa: PLR0911  # one for each family of types
         self, schema: Any, keep: Keep, space: str, depth: int, *, out: bool

@@ -14,7 +14,6 @@ RAW = 1
 """msgpack's extension that holds a JSON text."""
 _BASE64 = TABLE - 256
 """Here stand the values of the base64 letters; 64 for none."""
-CONSTANTS_MAX = _BASE64
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 READING = f"""

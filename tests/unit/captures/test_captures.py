@@ -26,11 +26,12 @@ from tests.unit.captures.variants import (
     type_of,
 )
 from tests.unit.captures.workload import BEATS, COLUMNS, FINAL_IDS, MARK, MARKED_ID, TABLE
+from tests.unit.debezium.support import together
 
+BATCH = 40
 HERE = pathlib.Path(__file__).parent
 GONE = (3, 14, 22)
 SILENT = {13}  # an update of a row whose c_free is NaN: null, or unchanged
-BATCH = 40
 OLD = {7, 17}  # dates before 1582-10-15, read again by the incremental snapshot
 NULLS = {2}  # the row of nulls, in columns with a DEFAULT
 
@@ -139,28 +140,19 @@ def test_a_value_changed_in_one_of_them_is_found_and_named(source, target, regis
 
 
 def decoded(decoder, lines):
-    """What a decoder makes of one topic's records, forty at a time; records that could be read
-    together.
-    """
-    found = []
-    for first in range(0, len(lines), BATCH):
-        part = lines[first : first + BATCH]
-        decode = decoder.for_batch(part[0].topic, part)
-        found += [
-            list(decode(0, one.offset, one.append_us, one.headers, one.key, one.value))
-            for one in part
-        ]
-    return found
+    """What a decoder makes of one topic's records, forty at a time."""
+    parts = [lines[first : first + BATCH] for first in range(0, len(lines), BATCH)]
+    return [each for part in parts for each in together(decoder, part, part[0].topic)]
 
 
 @pytest.mark.parametrize(("source", "target"), _PAIRS)
 def test_records_read_many_at_once_are_the_same(source, target, registry, monkeypatch):
     monkeypatch.setattr(json_ahead, "LEARN_EVERY", 4)
-    read, together = Transcoder.read, []
+    read, taken = Transcoder.read, []
 
     def counted(self, values):
         found = read(self, values)
-        together.extend(one for one in found if one is not None)
+        taken.extend(one for one in found if one is not None)
         return found
 
     monkeypatch.setattr(Transcoder, "read", counted)
@@ -175,4 +167,4 @@ def test_records_read_many_at_once_are_the_same(source, target, registry, monkey
     quick, plain = (decoded(decoder, lines) for decoder in both)
     assert plain == quick
     enveloped = source not in {"flat", "flat_plain", "cloud"}
-    assert enveloped == bool(together)
+    assert enveloped == bool(taken)

@@ -56,6 +56,12 @@ def envelope(op="c", after=None, before=None, source=None, **more):
     }  # fmt: skip
 
 
+def together(decoder, records, topic=MONO):
+    """What a decoder makes of records of one topic that come at once: a list for each."""
+    decode = decoder.for_batch(topic, records)
+    return [list(decode(0, r.offset, TS, r.headers, r.key, r.value)) for r in records]
+
+
 class Stream:
     """Feeds records to a decoder, with offsets counted."""
 

@@ -22,7 +22,7 @@ from figwatch.connectors.debezium.machine.runtime import (
 from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.validators.change import Change, Malformed
 from tests.unit.debezium.avro_form import binary, envelope_schema
-from tests.unit.debezium.support import MONO, TS, config, dump, envelope, field
+from tests.unit.debezium.support import MONO, TS, config, dump, envelope, field, together
 from tests.unit.debezium.test_cases_values import Shelf
 from tests.unit.debezium.test_fuzz import BOUNDED
 
@@ -234,9 +234,7 @@ def decode(made, size, *, quick=True, framing="short"):
     found = []
     for first in range(0, len(consumed), size):
         part = consumed[first : first + size]
-        decoding = decoder.for_batch(MONO, part)
-        for r in part:
-            found += decoding(0, r.offset, TS, r.headers, r.key, r.value)
+        found += [change for changes in together(decoder, part) for change in changes]
     return found
 
 
@@ -257,9 +255,8 @@ def test_usual_records_are_read_in_the_machine(framing, monkeypatch):
     for r in first:
         decoder.decode(MONO, 0, r.offset, TS, r.headers, r.key, r.value)
     monkeypatch.setattr(route.Route, "decode", None)
-    decoding = decoder.for_batch(MONO, first)
-    found = [decoding(0, r.offset, TS, r.headers, r.key, r.value)[0] for r in first]
-    assert [change.offset for change in found] == list(range(0, 40, 2))
+    found = together(decoder, first)
+    assert [change.offset for (change,) in found] == list(range(0, 40, 2))
 
 
 def test_a_record_whose_headers_name_another_schema_is_not_read_by_the_first_ones():
@@ -283,12 +280,7 @@ def test_a_record_whose_headers_name_another_schema_is_not_read_by_the_first_one
                 ("apicurio.value.globalId", bytes(4) + ids[which])])
             for n, which in enumerate(several)
         ]  # fmt: skip
-        both = []
-        for one in (decoder, plain):
-            decoding = one.for_batch(MONO, consumed)
-            both.append([
-                list(decoding(0, r.offset, TS, r.headers, r.key, r.value)) for r in consumed
-            ])  # fmt: skip
+        both = [together(one, consumed) for one in (decoder, plain)]
         assert both[0] == both[1]
     assert Malformed is type(both[0][-1][0])  # it has no column `v`
 

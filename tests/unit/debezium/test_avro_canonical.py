@@ -14,7 +14,7 @@ from figwatch.connectors.debezium.decoder import Decoder
 from figwatch.connectors.debezium.machine.transcoder import Transcoder
 from figwatch.validators.change import Change
 from tests.unit.debezium.avro_form import binary
-from tests.unit.debezium.support import MONO, TS, config, envelope
+from tests.unit.debezium.support import MONO, TS, config, envelope, together
 from tests.unit.debezium.test_cases_values import Shelf
 from tests.unit.debezium.test_fuzz import BOUNDED
 
@@ -118,11 +118,7 @@ class Twins:
         return self.of_records(list(self.records(rows)))
 
     def of_records(self, consumed):
-        both = []
-        for decoder in (self.quick, self.plain):
-            decode = decoder.for_batch(MONO, consumed)
-            both.append([decode(0, r.offset, TS, (), r.key, r.value)[0] for r in consumed])
-        return both
+        return [together(decoder, consumed) for decoder in (self.quick, self.plain)]
 
     @property
     def ready(self):
@@ -140,7 +136,7 @@ def test_any_rows_are_the_same_in_canonical_form(names, rows, plain):
     # mostly simple ones, so that the machine is not given up
     quick, usual = twins(names).of([*rows, *[PLAIN_ROW] * plain])
     assert usual == quick
-    assert {Change} == {type(change) for change in quick}
+    assert {Change} == {type(change) for (change,) in quick}
     assert twins(names).ready is not None
 
 
